@@ -1,0 +1,305 @@
+package actors
+
+import (
+	"errors"
+	"math/rand/v2"
+	"slices"
+	"time"
+
+	"github.com/seed-d36415c0/dtc/journal"
+	"github.com/seed-d36415c0/dtc/messages"
+	"github.com/seed-d36415c0/dtc/participant"
+	"github.com/seed-d36415c0/dtc/protocol"
+)
+
+// errOverdue is what is said of a participant that does not answer in time.
+var errOverdue = errors.New("dtc: no answer in time")
+
+// Left tells the supervisor that a transaction has left memory unfinished; its
+// actor has stopped.
+type Left struct {
+	Handle *Handle
+	// Record is set if the journal holds none: the supervisor keeps it instead.
+	Record *journal.Record
+	// Settle is a branch to settle by hand; nil for none.
+	Settle *messages.Settle
+	// Gone: the journal holds nothing to take up, as the transaction has finished
+	// before.
+	Gone bool
+}
+
+// Resumption is what a transaction actor starts from that does not begin.
+type Resumption struct {
+	// Record to go on from; nil: the journal's.
+	Record *journal.Record
+	// Unrecorded: the record is not in the journal.
+	Unrecorded bool
+	// Patient: wait for acknowledgements like a transaction that was never away.
+	Patient bool
+	// Probe: call participants that are not well, too.
+	Probe bool
+	// Settle is a branch to settle by hand first; nil for none.
+	Settle *messages.Settle
+}
+
+// Resume returns the actor of a transaction that is taken up again.
+func Resume(env *Env, h *Handle, r *Resumption) *Transaction {
+	return &Transaction{
+		env: env, handle: h, id: h.ID, verbose: env.Observer.Wants(), began: time.Now(), resume: r,
+		settled: h.Ending().Heuristic,
+		tx:      protocol.Recovered(protocol.NoRecord, nil, nil, false),
+	}
+}
+
+// decided tells whether the journal has the decision already.
+func (r *Resumption) decided() bool {
+	return r != nil && !r.Unrecorded && (r.Record.Kind == journal.Commit || r.Record.Kind == journal.Rollback)
+}
+
+// takeUp goes on from the record.
+func (t *Transaction) takeUp() {
+	r := t.resume
+	if r.Record == nil {
+		record, ok, err := t.env.Log.Record(t.id)
+		if err != nil || !ok {
+			t.cannotTakeUp(err)
+			return
+		}
+		r.Record = &record
+	}
+	kind := recordKind(r.Record.Kind)
+	t.written = !r.Unrecorded
+	t.began, t.label = r.Record.Began, r.Record.Label
+	t.recall(r, kind)
+	t.emit(Event{Kind: EventResumed, Record: kind})
+	t.timer.deadline = time.Time{}
+	if t.tx.Outcome() == protocol.OutcomeRolledBack && len(t.causes) == 0 && t.handle.Ending().Cause == nil {
+		t.addCause(messages.Cause{Err: errRecovered})
+	}
+	t.base = rand.Uint32() >> 1
+	if m := r.Settle; m != nil {
+		r.Settle = nil
+		t.settle(m)
+	}
+	if !t.tx.Left() {
+		t.step(protocol.Event{Kind: protocol.Resume, Attempt: t.base}, messages.Cause{Err: errRecovered})
+	}
+}
+
+// errRecovered is why a transaction was rolled back that was not decided when
+// its coordinator ended.
+var errRecovered = errors.New("dtc: was not decided when the coordinator stopped")
+
+// recall makes the protocol's transaction from the record. The parts may be
+// there already, from an actor that failed.
+func (t *Transaction) recall(r *Resumption, kind protocol.Record) {
+	branches := make([]protocol.Branch, len(r.Record.Branches))
+	pending := make([]bool, len(branches))
+	old := t.parts
+	t.parts = nil
+	for i := range r.Record.Branches {
+		b := &r.Record.Branches[i]
+		pending[i] = b.Pending && t.isWaitedFor(b.Participant)
+		branches[i] = protocol.Branch{Name: b.Participant, TwoPhase: b.TwoPhase}
+		p := part{branch: participant.Branch{
+			Coordinator: t.env.Limits.Coordinator,
+			Transaction: t.id,
+			Participant: b.Participant,
+			Payload:     b.Payload,
+		}}
+		for _, o := range old {
+			if o.branch.Participant == b.Participant {
+				p.participant = o.participant
+			}
+		}
+		if p.gateway = t.env.Gateway(b.Participant); p.gateway != nil {
+			branches[i] = p.gateway.Branch
+		}
+		t.parts = append(t.parts, p)
+	}
+	if r.Unrecorded && kind == protocol.RollbackRecord {
+		kind = protocol.NoRecord
+	}
+	t.tx = protocol.Recovered(kind, branches, pending, r.Patient)
+	t.handle.SetState(t.tx.State())
+}
+
+// isWaitedFor tells whether a branch has not acknowledged as far as this process
+// knows. The record, which is older, names every branch.
+func (t *Transaction) isWaitedFor(participant string) bool {
+	p := t.handle.Ending().Parked
+	if p == nil || p.Waiting == nil {
+		return true
+	}
+	return slices.ContainsFunc(p.Waiting, func(c messages.Cause) bool { return c.Participant == participant })
+}
+
+// cannotTakeUp stops an actor whose record is not to be had. With no error the
+// transaction has finished meanwhile; with one, it is tried again later.
+func (t *Transaction) cannotTakeUp(err error) {
+	t.handle.Close()
+	t.refuseSettle()
+	if err != nil {
+		t.emit(Event{Kind: EventParked, Err: err})
+	}
+	t.env.Supervisor.Send(&Left{Handle: t.handle, Gone: err == nil})
+	t.context.Send(t.self, lastCall{})
+}
+
+// end writes the end, if there is anything to end, and leaves.
+func (t *Transaction) end() {
+	outcome := t.tx.Outcome()
+	finished := t.env.Retire(t.handle)
+	if t.written {
+		ended := &journal.Ended{Transaction: t.id, Outcome: journal.Committed, Finished: finished, Heuristic: t.settled}
+		if outcome == protocol.OutcomeRolledBack {
+			ended.Outcome = journal.RolledBack
+		}
+		t.env.Log.Append(messages.Append{Writes: []journal.Write{{End: ended}}})
+	}
+	if t.verbose {
+		t.emit(Event{Kind: EventEnded, Outcome: outcome, Duration: finished.Sub(t.began)})
+	}
+	t.handle.SetEnding(Ending{Finished: finished, Heuristic: t.settled, Cause: t.timeoutCause(), Path: t.path()})
+	t.closeMailbox()
+}
+
+// timeoutCause is what is kept of the causes: the deadline that decided, if one
+// did. It is small; a participant's error could be anything.
+func (t *Transaction) timeoutCause() (kept *messages.Cause) {
+	if t.tx.Outcome() != protocol.OutcomeRolledBack {
+		return nil
+	}
+	for _, c := range t.causes {
+		if c.Timeout > 0 && (kept == nil || c.Participant == "") {
+			c.Err = nil
+			kept = &c
+		}
+	}
+	return kept
+}
+
+// park leaves a decided transaction to the journal.
+func (t *Transaction) park() {
+	if t.env.Log.Volatile() && !t.written {
+		t.written = true
+		t.env.Log.Append(messages.Append{Writes: []journal.Write{{Put: t.record(t.recordKind())}}})
+	}
+	waiting := t.unfinished()
+	ending := t.handle.Ending()
+	tries := 0
+	if ending.Parked != nil {
+		tries = ending.Parked.Tries + 1
+	}
+	ending.Parked = &Parked{Waiting: waiting, Tries: tries}
+	ending.Heuristic, ending.Path = t.settled, t.path()
+	if ending.Cause == nil {
+		ending.Cause = t.timeoutCause()
+	}
+	t.handle.SetEnding(ending)
+	e := Event{Kind: EventParked, Outcome: t.tx.Outcome()}
+	if len(waiting) > 0 {
+		e.Participant, e.Op, e.Err, e.Reason = waiting[0].Participant, waiting[0].Op, waiting[0].Err, Reason(waiting[0])
+	}
+	t.emit(e)
+	t.closeMailbox()
+}
+
+// path is how the transaction is committed, also where it was asked to before it
+// was taken up.
+func (t *Transaction) path() protocol.Path {
+	if p := t.tx.Path(); p != protocol.NoPath {
+		return p
+	}
+	return t.handle.Ending().Path
+}
+
+// closeMailbox lets no more messages in, and sends the last one behind those
+// that are there.
+func (t *Transaction) closeMailbox() {
+	t.handle.Release()
+	t.handle.Close()
+	t.timer.stop()
+	t.context.Send(t.self, lastCall{})
+}
+
+// stop ends the actor, unless something that came before the last call has
+// given it new work.
+func (t *Transaction) stop() {
+	if t.abandoned {
+		t.refuseSettle()
+		t.context.Stop(t.self)
+		return
+	}
+	if t.resume != nil && len(t.parts) == 0 || t.tx.Left() {
+		if t.tx.Len() > 0 && !t.finished() {
+			left := &Left{Handle: t.handle, Settle: t.late}
+			if !t.written {
+				left.Record = t.record(t.recordKind())
+			}
+			t.late = nil
+			t.env.Supervisor.Send(left)
+		}
+		t.refuseSettle()
+		t.context.Stop(t.self)
+	}
+}
+
+func (t *Transaction) finished() bool {
+	s := t.tx.State()
+	return s == protocol.Committed || s == protocol.RolledBack
+}
+
+// record is what the journal is to know of the transaction.
+func (t *Transaction) record(kind protocol.Record) *journal.Record {
+	r := &journal.Record{
+		Transaction: t.id,
+		Kind:        journalKind(kind),
+		Began:       t.began,
+		Label:       t.label,
+		Branches:    make([]journal.Branch, len(t.parts)),
+	}
+	for i := range t.parts {
+		r.Branches[i] = journal.Branch{
+			Participant: t.parts[i].branch.Participant,
+			TwoPhase:    t.tx.At(i).TwoPhase,
+			Pending:     t.tx.Unfinished(i),
+			Payload:     t.parts[i].branch.Payload,
+		}
+	}
+	return r
+}
+
+// recordKind is the record that says where the transaction stands.
+func (t *Transaction) recordKind() protocol.Record {
+	switch t.handle.State() {
+	case protocol.Committing, protocol.Committed:
+		return protocol.CommitRecord
+	case protocol.Delegated, protocol.Asking:
+		return protocol.DelegationRecord
+	default:
+		return protocol.RollbackRecord
+	}
+}
+
+// The journal has words of its own, so that neither package needs the other.
+var journalKinds = [...]journal.Kind{
+	protocol.EnlistmentRecord: journal.Enlistment,
+	protocol.IntentRecord:     journal.Intent,
+	protocol.DelegationRecord: journal.Delegation,
+	protocol.CommitRecord:     journal.Commit,
+	protocol.RollbackRecord:   journal.Rollback,
+}
+
+func journalKind(r protocol.Record) journal.Kind { return journalKinds[r] }
+
+func recordKind(k journal.Kind) protocol.Record {
+	for r, other := range journalKinds {
+		if other == k {
+			return protocol.Record(r)
+		}
+	}
+	return protocol.NoRecord
+}
+
+func isFenced(err error) bool { return errors.Is(err, journal.ErrFenced) }
