@@ -1,0 +1,147 @@
+package main
+
+import (
+	"flag"
+	"fmt"
+	"io"
+	"log/slog"
+)
+
+// Limits of the flags.
+const (
+	maxWorkers = 10_000
+	maxCredit  = 1_000_000_000_000
+)
+
+// Exit codes.
+const (
+	exitOK     = 0
+	exitAudit  = 1
+	exitUsage  = 2
+	exitFailed = 3
+	// exitAtOnce is what shells give a program that an interrupt has ended.
+	exitAtOnce = 130
+)
+
+// options are what the command line says.
+type options struct {
+	orders  string
+	stock   string
+	credit  int64
+	number  int
+	seed    uint64
+	workers int
+	chaos   bool
+	crash   bool
+	dir     string
+	level   slog.Level
+}
+
+const usage = `Takes orders through three services - inventory, payment and shipping - each of
+which keeps its own file. Every order is one distributed transaction: it happens
+in all three or in none. At the end the files are audited.
+
+Usage:
+
+  go run ./demo [flags]
+
+Examples:
+
+  go run ./demo                         20,000 generated orders
+  go run ./demo -chaos                  … while services refuse, hang, panic, lose answers
+  go run ./demo -crash -chaos           … and the process is killed in mid-flight, 5 times
+  go run ./demo -orders my.jsonl -stock my.csv
+  go run ./demo -dir shop               keep the data; the same again goes on where it stopped
+
+Flags:
+
+`
+
+const formats = `
+Orders (-orders FILE) are JSON Lines: one order on each line, prices in whole
+cents. Order, customer and item are 1 to 64 bytes; an order has 1 to 100 lines.
+Further fields are ignored.
+
+  {"order":"A-1","customer":"alice","lines":[{"item":"apple","quantity":2,"price":150}]}
+
+Stock (-stock FILE) is CSV: an item and its quantity on each line, with or without
+a line of column names before them.
+
+  item,quantity
+  apple,100
+
+In both, blank lines and lines that begin with # are skipped. A line that cannot
+be used, or that repeats an order or an item, is reported with file, line and
+reason on standard error, and the others go on. An item that is not in stock, or
+not enough of it, is no bad line: its order is rolled back by inventory. Without
+-stock, there are %d of each item.
+
+Orders run concurrently, -workers at a time: which of those that want the last
+pieces gets them is open. With -workers 1 it is the first in the file.
+
+Customers have -credit cents to spend, each. Opening balances and orders are
+kept in the data directory, and hold for all later runs on it: an order is done
+once, however often it is in a file. What became of each is in answers.jsonl there.
+
+An interrupt (or SIGTERM) finishes what is under way, and audits; a second one
+exits at once. Neither harms the data.
+
+Exit status: 0 the audit found nothing, 1 the audit found orders that do not
+agree, 2 wrong usage or an input that cannot be read, 3 the run failed for
+another reason, 130 a second interrupt. (go run says 1 for all but
+0, and after an interrupt.)
+`
+
+// parseFlags reads the command line. What is wrong with it has been said on out.
+func parseFlags(args []string, out io.Writer) (options, error) {
+	var o options
+	flags := flag.NewFlagSet("demo", flag.ContinueOnError)
+	flags.SetOutput(out)
+	flags.Usage = func() {
+		fmt.Fprint(out, usage)
+		flags.PrintDefaults()
+		fmt.Fprintf(out, formats, defaultStock)
+	}
+	flags.StringVar(&o.orders, "orders", "", "take the orders from this `file` instead of generating them")
+	flags.StringVar(&o.stock, "stock", "", "take the items and how many there are from this `file`")
+	flags.Int64Var(&o.credit, "credit", 5_000_000, "what each customer has to spend, in `cents`")
+	flags.IntVar(&o.number, "n", 20_000, "`number` of orders to generate")
+	flags.Uint64Var(&o.seed, "seed", 1, "`seed` of the generator: the same makes the same orders")
+	flags.IntVar(&o.workers, "workers", 256, "`number` of orders under way at a time")
+	flags.BoolVar(&o.chaos, "chaos", false, "have services refuse, lose answers, be slow, hang, panic, and fail to roll back")
+	flags.BoolVar(&o.crash, "crash", false, fmt.Sprintf("kill the process (SIGKILL) in mid-flight and start it again, %d times", crashes))
+	flags.StringVar(&o.dir, "dir", "", "data `directory`, kept and gone on with (default a temporary one, removed after success)")
+	flags.TextVar(&o.level, "v", slog.LevelError, "log from this `level` on: debug, info, warn or error")
+	if err := flags.Parse(args); err != nil {
+		return o, err
+	}
+	err := o.check(flags.Args())
+	if err != nil {
+		fmt.Fprintln(out, "demo:", err)
+		fmt.Fprintln(out, "Run with -h for help.")
+	}
+	return o, err
+}
+
+func (o options) check(rest []string) error {
+	switch {
+	case len(rest) > 0:
+		return fmt.Errorf("unexpected argument %q", rest[0])
+	case o.number < 0 || o.number > maxOrders:
+		return fmt.Errorf("-n is %d, it must be 0 to %d", o.number, maxOrders)
+	case o.workers < 1 || o.workers > maxWorkers:
+		return fmt.Errorf("-workers is %d, it must be 1 to %d", o.workers, maxWorkers)
+	case o.credit < 0 || o.credit > maxCredit:
+		return fmt.Errorf("-credit is %d, it must be 0 to %d", o.credit, int64(maxCredit))
+	}
+	return nil
+}
+
+// args is the command line that says the same, for the directory.
+func (o options) args(dir string) []string {
+	return []string{
+		"-orders=" + o.orders, "-stock=" + o.stock, "-dir=" + dir, "-v=" + o.level.String(),
+		fmt.Sprintf("-credit=%d", o.credit), fmt.Sprintf("-n=%d", o.number), fmt.Sprintf("-seed=%d", o.seed),
+		fmt.Sprintf("-workers=%d", o.workers), fmt.Sprintf("-chaos=%t", o.chaos), fmt.Sprintf("-crash=%t", o.crash),
+	}
+}
