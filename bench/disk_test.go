@@ -1,0 +1,62 @@
+package bench
+
+import (
+	"strings"
+	"time"
+
+	"github.com/cockroachdb/pebble/v2/vfs"
+)
+
+// slowDisk is the operating system's file system with a latency added to every
+// sync of a log.
+type slowDisk struct {
+	vfs.FS
+	latency time.Duration
+}
+
+// wait is what is added, to the floor and to ours in the same way.
+func wait(latency time.Duration) {
+	if latency > 0 {
+		<-time.After(latency)
+	}
+}
+
+func (d slowDisk) slow(name string, f vfs.File, err error) (vfs.File, error) {
+	if err != nil || !strings.HasSuffix(name, ".log") {
+		return f, err
+	}
+	return &slowFile{f, d.latency}, nil
+}
+
+func (d slowDisk) Create(name string, c vfs.DiskWriteCategory) (vfs.File, error) {
+	f, err := d.FS.Create(name, c)
+	return d.slow(name, f, err)
+}
+
+func (d slowDisk) ReuseForWrite(old, name string, c vfs.DiskWriteCategory) (vfs.File, error) {
+	f, err := d.FS.ReuseForWrite(old, name, c)
+	return d.slow(name, f, err)
+}
+
+type slowFile struct {
+	vfs.File
+	latency time.Duration
+}
+
+func (f *slowFile) Sync() error {
+	err := f.File.Sync()
+	wait(f.latency)
+	return err
+}
+
+func (f *slowFile) SyncData() error {
+	err := f.File.SyncData()
+	wait(f.latency)
+	return err
+}
+
+func (f *slowFile) SyncTo(length int64) (full bool, err error) {
+	full, err = f.File.SyncTo(length)
+	wait(f.latency)
+	return full, err
+}
