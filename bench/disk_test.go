@@ -14,13 +14,6 @@ type slowDisk struct {
 	latency time.Duration
 }
 
-// wait is what is added, to the floor and to ours in the same way.
-func wait(latency time.Duration) {
-	if latency > 0 {
-		<-time.After(latency)
-	}
-}
-
 func (d slowDisk) slow(name string, f vfs.File, err error) (vfs.File, error) {
 	if err != nil || !strings.HasSuffix(name, ".log") {
 		return f, err

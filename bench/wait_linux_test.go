@@ -1,0 +1,15 @@
+package bench
+
+import (
+	"syscall"
+	"time"
+)
+
+// wait adds latency to a sync, as a slower disk would: the thread stays in a
+// system call. A timer of the runtime's would come up to a millisecond late,
+// depending on what else the process does.
+func wait(latency time.Duration) {
+	left := syscall.NsecToTimespec(int64(latency))
+	for latency > 0 && syscall.Nanosleep(&left, &left) == syscall.EINTR {
+	}
+}
