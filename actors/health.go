@@ -31,7 +31,7 @@ type HealthReport struct {
 	// Calls, Failures, Timeouts and Panics count since the coordinator opened; a
 	// refusal is no failure.
 	Calls, Failures, Timeouts, Panics uint64
-	// Busy is the total time spent in calls.
+	// Busy is the total time spent in calls; not taken for a NonBlocking participant.
 	Busy time.Duration
 	// Err is the last failure; it stays after the participant has recovered.
 	Err error

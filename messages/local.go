@@ -192,7 +192,7 @@ type (
 		Attempt uint32
 		Result  protocol.Result
 		Err     error
-		// Took is how long the participant needed.
+		// Took is how long the participant needed; 0 for a NonBlocking one.
 		Took time.Duration
 	}
 )
