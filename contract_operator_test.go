@@ -356,3 +356,24 @@ func TestContractOperator_Register(t *testing.T) {
 		is(t, r.Register(newTwo(t, "q"), nil), dtc.ErrInvalidName)
 	})
 }
+
+// What is settled while the transaction is live leaves nothing in a journal
+// that does not last.
+func TestContractOperator_ResolveLeavesNothing(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		j := journal.Memory()
+		r := start(t, dtc.Config{Journal: j})
+		a, b := newTwo(t, "a"), newTwo(t, "b")
+		a.next(commit, refuse, refuse)
+		b.every(commit, refuse)
+		id := r.begin(a, b)
+		committed := make(chan error, 1)
+		go func() { committed <- r.Commit(background, id) }()
+		synctest.Wait()
+		ok(t, r.Resolve(background, id, dtc.Resolution{Participant: "b", Act: dtc.ActCommitted, Reason: "paid by hand"}))
+		ok(t, <-committed)
+		if record, found, err := j.Record(id); found || err != nil {
+			t.Errorf("the journal holds %+v (%v)", record, err)
+		}
+	})
+}

@@ -274,7 +274,7 @@ func (t *Transaction) settle(m *messages.Settle) {
 	t.emit(Event{Kind: EventSettled, Participant: m.Participant, Reason: act + ": " + m.Reason})
 	t.step(protocol.Event{Kind: protocol.Settle, Branch: i, Committed: m.Committed},
 		messages.Cause{Participant: m.Participant, Err: errSettled})
-	if t.tx.Recorded() && !t.finished() {
+	if t.written && !t.finished() {
 		t.env.Log.Append(messages.Append{Writes: []journal.Write{{Put: t.record(t.recordKind())}}})
 	}
 	t.reply(t.result())
