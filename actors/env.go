@@ -1,15 +1,10 @@
 package actors
 
-import (
-	"time"
-
-	"github.com/asynkron/protoactor-go/actor"
-)
+import "time"
 
 // Env is what the actors of one coordinator share. It does not change after the
 // start, and everything in it may be used from every goroutine.
 type Env struct {
-	System *actor.ActorSystem
 	Limits Limits
 	// Log is the way to the journal.
 	Log *Log

@@ -8,7 +8,6 @@ import (
 
 	"github.com/seed-d36415c0/dtc/journal"
 	"github.com/seed-d36415c0/dtc/messages"
-	"github.com/seed-d36415c0/dtc/participant"
 	"github.com/seed-d36415c0/dtc/protocol"
 )
 
@@ -101,12 +100,7 @@ func (t *Transaction) recall(r *Resumption, kind protocol.Record) {
 		b := &r.Record.Branches[i]
 		pending[i] = b.Pending && t.isWaitedFor(b.Participant)
 		branches[i] = protocol.Branch{Name: b.Participant, TwoPhase: b.TwoPhase}
-		p := part{branch: participant.Branch{
-			Coordinator: t.env.Limits.Coordinator,
-			Transaction: t.id,
-			Participant: b.Participant,
-			Payload:     b.Payload,
-		}}
+		p := part{branch: t.branch(b.Participant, b.Payload)}
 		for _, o := range old {
 			if o.branch.Participant == b.Participant {
 				p.participant = o.participant

@@ -94,13 +94,15 @@ func (t *Transaction) addPart(e messages.Enlistment) {
 	t.parts = append(t.parts, part{
 		gateway:     gateway,
 		participant: e.Participant,
-		branch: participant.Branch{
-			Coordinator: t.env.Limits.Coordinator,
-			Transaction: t.id,
-			Participant: e.Branch.Name,
-			Payload:     bytes.Clone(e.Payload),
-		},
+		branch:      t.branch(e.Branch.Name, bytes.Clone(e.Payload)),
 	})
+}
+
+// branch is what a participant is told of its part in the transaction.
+func (t *Transaction) branch(name string, payload []byte) participant.Branch {
+	return participant.Branch{
+		Coordinator: t.env.Limits.Coordinator, Transaction: t.id, Participant: name, Payload: payload,
+	}
 }
 
 // enlisted tells that a branch is enlisted.

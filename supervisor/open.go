@@ -35,7 +35,6 @@ func Open(system *actor.ActorSystem, config Config) (*Supervisor, error) {
 		config.Observer.Emit(actors.Event{Kind: actors.EventJournalFailed, Err: err})
 	})
 	s.env = &actors.Env{
-		System:     system,
 		Limits:     config.Limits,
 		Log:        s.Log,
 		Observer:   config.Observer,
