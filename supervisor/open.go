@@ -30,7 +30,7 @@ func Open(system *actor.ActorSystem, config Config) (*Supervisor, error) {
 		system:     system,
 		dispatcher: actors.NewDispatcher(),
 	}
-	s.Directory = NewDirectory(config.MaxHistory, config.Retention, func() { s.Send(&expire{}) })
+	s.Directory = NewDirectory(config.MaxHistory, config.Retention)
 	s.Log = actors.NewLog(config.Journal, &s.writer, func(err error) {
 		config.Observer.Emit(actors.Event{Kind: actors.EventJournalFailed, Err: err})
 	})

@@ -52,9 +52,6 @@ func (r *root) load() error {
 }
 
 func (r *root) loadOutcomes() error {
-	y := &r.history
-	y.mu.Lock()
-	defer y.mu.Unlock()
 	for e, err := range r.config.Journal.Outcomes() {
 		if err != nil {
 			return err
@@ -66,8 +63,7 @@ func (r *root) loadOutcomes() error {
 		}
 		h.SetEnding(actors.Ending{Finished: e.Finished, Heuristic: e.Heuristic})
 		r.add(h)
-		r.fold(h)
-		r.retireAt(e.Transaction, e.Finished)
+		r.archive(h)
 	}
 	return nil
 }
@@ -117,10 +113,6 @@ func recordState(k journal.Kind) protocol.State {
 		return protocol.RollingBack
 	}
 }
-
-// expire asks for what has left the history to be dropped from the journal, and
-// for the next expiry to be awaited.
-type expire struct{}
 
 // expiry is the writes that drop what has left the history; nil if nothing has.
 func (r *root) expiry() []journal.Write {

@@ -113,9 +113,6 @@ func (r *root) Receive(c actor.Context) {
 		r.scanned(m)
 	case *revive:
 		r.revive(m)
-	case *expire:
-		r.saveExpired()
-		r.schedule()
 	case *Drain:
 		r.drain(m)
 	case *Shut:
@@ -208,8 +205,9 @@ func (r *root) terminated(m *actor.Terminated) {
 		r.markFull(c.resumed)
 		r.deliver()
 	}
-	if r.parked.byID[c.handle.ID] == nil {
-		r.fold(c.handle)
+	if c.handle.Finished() && r.archive(c.handle) {
+		r.saveExpired()
+		r.schedule()
 	}
 	r.admitWaiting()
 	r.closingProgress()
