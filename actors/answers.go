@@ -27,13 +27,12 @@ func (t *Transaction) answered(m *messages.Answer) {
 		t.afterwards(m)
 		return
 	}
-	now := t.now()
-	why := t.cause(m, p, now)
-	tooLate, state := why.Timeout > 0 && t.pastDeadline(now), t.tx.State()
+	why := t.cause(m, p)
+	tooLate, state := why.Timeout > 0 && t.pastDeadline(t.now()), t.tx.State()
 	if op, attempt := t.tx.Op(m.Index); op == m.Op && attempt == m.Attempt {
 		p.expires = time.Time{}
 	} else if t.tx.Waiting(m.Index) {
-		p.expires = now.Add(t.env.Limits.ParticipantTimeout)
+		p.expires = t.now().Add(t.env.Limits.ParticipantTimeout)
 		t.alsoRefused(m, why)
 	}
 	t.step(protocol.Event{
@@ -62,11 +61,10 @@ func (t *Transaction) afterwards(m *messages.Answer) {
 
 // cause is the reason that an answer gives for a rollback. A participant that
 // ran into its time says so in its own words.
-func (t *Transaction) cause(m *messages.Answer, p *part, now time.Time) messages.Cause {
+func (t *Transaction) cause(m *messages.Answer, p *part) messages.Cause {
 	c := messages.Cause{Participant: p.branch.Participant, Op: m.Op, Err: m.Err}
-	overdue := !p.expires.IsZero() && !now.Before(p.expires)
-	if overdue && errors.Is(m.Err, context.DeadlineExceeded) {
-		c.Timeout = t.callTimeout(now)
+	if !p.expires.IsZero() && errors.Is(m.Err, context.DeadlineExceeded) && !t.now().Before(p.expires) {
+		c.Timeout = t.callTimeout(t.now())
 	}
 	return c
 }

@@ -12,8 +12,8 @@ type Env struct {
 	Observer *Observer
 	// Supervisor is the address of the supervisor.
 	Supervisor *Ref
-	// Retire takes the handle of a transaction that has finished into the history,
-	// and returns when that was: no two finish at the same instant.
+	// Retire returns when a transaction that has finished did so: no two finish at
+	// the same instant.
 	Retire func(*Handle) time.Time
 	// Gateway finds a registered participant's gateway; nil if there is none.
 	Gateway func(name string) *Gateway

@@ -10,26 +10,27 @@ import (
 // handled, one sent after is refused. The zero Ref is closed. It may be used
 // from everywhere.
 type Ref struct {
-	mu   sync.Mutex
-	pid  *actor.PID // nil while closed
-	root *actor.RootContext
+	mu      sync.RWMutex  // held to read by those who send
+	pid     *actor.PID    // nil while closed
+	process actor.Process // what the system would find for pid each time
 }
 
 // Open starts the actor with spawn and lets messages through to it.
 func (r *Ref) Open(root *actor.RootContext, spawn func() *actor.PID) {
 	r.mu.Lock()
 	defer r.mu.Unlock()
-	r.root, r.pid = root, spawn()
+	r.pid = spawn()
+	r.process, _ = root.ActorSystem().ProcessRegistry.Get(r.pid)
 }
 
 // Send delivers a message. False means that the actor takes no more.
 func (r *Ref) Send(message any) bool {
-	r.mu.Lock()
-	defer r.mu.Unlock()
+	r.mu.RLock()
+	defer r.mu.RUnlock()
 	if r.pid == nil {
 		return false
 	}
-	r.root.Send(r.pid, message)
+	r.process.SendUserMessage(r.pid, message)
 	return true
 }
 
@@ -39,13 +40,13 @@ func (r *Ref) Send(message any) bool {
 func (r *Ref) Close() {
 	r.mu.Lock()
 	defer r.mu.Unlock()
-	r.pid = nil
+	r.pid, r.process = nil, nil
 }
 
 // PID returns the actor's process id; nil while the Ref is closed.
 func (r *Ref) PID() *actor.PID {
-	r.mu.Lock()
-	defer r.mu.Unlock()
+	r.mu.RLock()
+	defer r.mu.RUnlock()
 	return r.pid
 }
 

@@ -28,6 +28,7 @@ type Transaction struct {
 	began   time.Time
 	timeout time.Duration
 	parts   []part
+	calls   []messages.Call // room for the next ones; see newCall
 	// execute is what to enlist and commit at the start.
 	execute *messages.AskCommit
 	// resume says what to take up at the start.
@@ -261,13 +262,28 @@ func (t *Transaction) call(a protocol.Action) {
 	if t.verbose {
 		t.emit(Event{Kind: EventCalled, Participant: p.branch.Participant, Op: a.Op, Attempt: a.Attempt})
 	}
-	sent := t.mayCall(p.gateway) && p.gateway.Send(&messages.Call{
+	m := t.newCall()
+	*m = messages.Call{
 		Answer: messages.Answer{Op: a.Op, Index: a.Branch, Attempt: a.Attempt},
 		Branch: &p.branch, Participant: p.participant, Expires: expires, From: t.handle,
-	})
-	if !sent {
+	}
+	if !t.mayCall(p.gateway) || !p.gateway.Send(m) {
 		t.unreachable(a, p)
 	}
+}
+
+// newCall returns room for a call. Two for each branch, which most transactions
+// make, come in one piece.
+func (t *Transaction) newCall() *messages.Call {
+	if t.calls == nil {
+		t.calls = make([]messages.Call, 2*len(t.parts))
+	}
+	if len(t.calls) == 0 {
+		return new(messages.Call)
+	}
+	m := &t.calls[0]
+	t.calls = t.calls[1:]
+	return m
 }
 
 // mayCall tells whether a participant is to be called. A transaction that is
