@@ -37,19 +37,16 @@ type slowFile struct {
 }
 
 func (f *slowFile) Sync() error {
-	err := f.File.Sync()
 	wait(f.latency)
-	return err
+	return f.File.Sync()
 }
 
 func (f *slowFile) SyncData() error {
-	err := f.File.SyncData()
 	wait(f.latency)
-	return err
+	return f.File.SyncData()
 }
 
 func (f *slowFile) SyncTo(length int64) (full bool, err error) {
-	full, err = f.File.SyncTo(length)
 	wait(f.latency)
-	return full, err
+	return f.File.SyncTo(length)
 }

@@ -70,11 +70,11 @@ func (f *diskFloor) write() {
 }
 
 func (f *diskFloor) sync() error {
+	wait(f.latency)
 	start := time.Now()
 	err := f.file.SyncData()
 	f.synced.Add(int64(time.Since(start)))
 	f.syncs.Add(1)
-	wait(f.latency)
 	return err
 }
 
