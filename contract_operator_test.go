@@ -250,6 +250,58 @@ func TestContractOperator_ResolveSurvives(t *testing.T) {
 	})
 }
 
+// When Resolve has returned, a power failure takes nothing of it away: neither
+// that the branch is not to be called, nor who said so; also where it was the last
+// one.
+func TestContractOperator_ResolveIsForced(t *testing.T) {
+	for name, others := range map[string]act{"others are waited for": refuse, "it was the last": nil} {
+		t.Run(name, func(t *testing.T) {
+			synctest.Test(t, func(t *testing.T) {
+				d := newDisk(t)
+				r := start(t, dtc.Config{Journal: d.journal()})
+				a, b := newTwo(t, "a"), newTwo(t, "b")
+				if others != nil {
+					a.every(commit, others)
+				}
+				b.every(commit, refuse)
+				id := r.begin(a, b)
+				ok(t, r.Commit(background, id))
+				pass(time.Minute)
+				ok(t, r.Resolve(background, id, dtc.Resolution{Participant: "b", Act: dtc.ActCommitted, Reason: "paid by hand"}))
+				left := d.crash()
+				ok(t, r.Close())
+				after := reopen(t, left, newTwo(t, "a"), newTwo(t, "b"))
+				detail, err := after.Inspect(background, id)
+				ok(t, err)
+				if !strings.Contains(detail.Heuristic, "paid by hand") {
+					t.Errorf("heuristic: %q", detail.Heuristic)
+				}
+				pass(time.Hour)
+				if got := len(after.fakes[1].history()); got > 0 {
+					t.Errorf("b was called %d times", got)
+				}
+				after.outcome(id, dtc.Committed)
+			})
+		})
+	}
+}
+
+// Where the journal fails, whoever settled a branch hears of it.
+func TestContractOperator_ResolveUnforced(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		j := &faulty{Journal: newDisk(t).journal()}
+		r := start(t, dtc.Config{Journal: j})
+		a, b := newTwo(t, "a"), newTwo(t, "b")
+		b.every(commit, refuse)
+		id := r.begin(a, b)
+		ok(t, r.Commit(background, id))
+		pass(time.Minute)
+		j.on(func(journal.Batch) error { return errDisk }, nil)
+		err := r.Resolve(background, id, dtc.Resolution{Participant: "b", Act: dtc.ActCommitted, Reason: "paid by hand"})
+		is(t, err, dtc.ErrJournalFailed)
+	})
+}
+
 // What cannot be settled by hand.
 func TestContractOperator_ResolveRefused(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {

@@ -3,6 +3,7 @@ package dtc
 import (
 	"bytes"
 	"context"
+	"errors"
 	"slices"
 	"time"
 
@@ -303,10 +304,12 @@ type Resolution struct {
 // does not acknowledge: the participant is called no more, and the transaction
 // finishes when its other branches have. What was done is kept with the outcome
 // and shown as Heuristic; whether it agrees with the decision is the person's
-// responsibility.
+// responsibility. When Resolve returns nil, that survives a crash.
 //
 // It fails with ErrUnsettled if the transaction is not decided or does not wait
-// for that branch, and with [*TransactionNotFoundError].
+// for that branch, with [*TransactionNotFoundError], and with ErrJournalFailed if
+// it is settled for this process alone: once the journal is opened again, the
+// participant may be called again.
 func (c *Coordinator) Resolve(ctx context.Context, id uuid.UUID, r Resolution) error {
 	if err := ctx.Err(); err != nil {
 		return err
@@ -338,6 +341,8 @@ func (c *Coordinator) Resolve(ctx context.Context, id uuid.UUID, r Resolution) e
 		return &OutcomeUnknownError{ID: id, Err: err}
 	case err != nil:
 		return err
+	case res.Refused == messages.RefusedUnforced:
+		return errors.Join(causes(res)...)
 	case res.Refused != messages.NotRefused:
 		return ErrUnsettled
 	}

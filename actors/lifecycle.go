@@ -69,6 +69,9 @@ func (t *Transaction) takeUp() {
 	kind := recordKind(r.Record.Kind)
 	t.written = !r.Unrecorded
 	t.began, t.label = r.Record.Began, r.Record.Label
+	if t.settled == "" {
+		t.settled = r.Record.Heuristic
+	}
 	t.recall(r, kind)
 	t.emit(Event{Kind: EventResumed, Record: kind})
 	t.timer.deadline = time.Time{}
@@ -243,57 +246,3 @@ func (t *Transaction) finished() bool {
 	s := t.tx.State()
 	return s == protocol.Committed || s == protocol.RolledBack
 }
-
-// record is what the journal is to know of the transaction.
-func (t *Transaction) record(kind protocol.Record) *journal.Record {
-	r := &journal.Record{
-		Transaction: t.id,
-		Kind:        journalKind(kind),
-		Began:       t.began,
-		Label:       t.label,
-		Branches:    make([]journal.Branch, len(t.parts)),
-	}
-	for i := range t.parts {
-		r.Branches[i] = journal.Branch{
-			Participant: t.parts[i].branch.Participant,
-			TwoPhase:    t.tx.At(i).TwoPhase,
-			Pending:     t.tx.Unfinished(i),
-			Payload:     t.parts[i].branch.Payload,
-		}
-	}
-	return r
-}
-
-// recordKind is the record that says where the transaction stands.
-func (t *Transaction) recordKind() protocol.Record {
-	switch t.handle.State() {
-	case protocol.Committing, protocol.Committed:
-		return protocol.CommitRecord
-	case protocol.Delegated, protocol.Asking:
-		return protocol.DelegationRecord
-	default:
-		return protocol.RollbackRecord
-	}
-}
-
-// The journal has words of its own, so that neither package needs the other.
-var journalKinds = [...]journal.Kind{
-	protocol.EnlistmentRecord: journal.Enlistment,
-	protocol.IntentRecord:     journal.Intent,
-	protocol.DelegationRecord: journal.Delegation,
-	protocol.CommitRecord:     journal.Commit,
-	protocol.RollbackRecord:   journal.Rollback,
-}
-
-func journalKind(r protocol.Record) journal.Kind { return journalKinds[r] }
-
-func recordKind(k journal.Kind) protocol.Record {
-	for r, other := range journalKinds {
-		if other == k {
-			return protocol.Record(r)
-		}
-	}
-	return protocol.NoRecord
-}
-
-func isFenced(err error) bool { return errors.Is(err, journal.ErrFenced) }

@@ -3,11 +3,9 @@ package actors
 import (
 	"bytes"
 	"errors"
-	"fmt"
 	"slices"
 	"time"
 
-	"github.com/seed-d36415c0/dtc/journal"
 	"github.com/seed-d36415c0/dtc/messages"
 	"github.com/seed-d36415c0/dtc/participant"
 	"github.com/seed-d36415c0/dtc/protocol"
@@ -241,50 +239,6 @@ func (t *Transaction) addCause(c messages.Cause) {
 		t.causes = append(t.causes, c)
 	}
 }
-
-// settle takes a person's word for it that a branch is done. One that comes when
-// the transaction is about to leave goes with it.
-func (t *Transaction) settle(m *messages.Settle) {
-	if t.tx.Left() && !t.finished() && t.late == nil {
-		t.late = m
-		return
-	}
-	if m.Reply != nil && !m.Reply.Claim() {
-		return
-	}
-	t.asking = m.Reply
-	i := t.tx.Index(m.Participant)
-	before := t.tx.State()
-	decided := before == protocol.Committing || before == protocol.RollingBack || before == protocol.Asking
-	if i < 0 || !decided || !t.tx.Unfinished(i) || before == protocol.Asking && m.Forget {
-		r := t.result()
-		r.Refused, r.Participant = messages.RefusedUnsettled, m.Participant
-		t.reply(r)
-		return
-	}
-	act := "rolled back"
-	switch {
-	case m.Forget:
-		act = "forgotten"
-	case m.Committed:
-		act = "committed"
-	}
-	if t.settled != "" {
-		t.settled += "; "
-	}
-	t.settled += fmt.Sprintf("%s %s by hand: %s", m.Participant, act, m.Reason)
-	t.emit(Event{Kind: EventSettled, Participant: m.Participant, Reason: act + ": " + m.Reason})
-	t.step(protocol.Event{Kind: protocol.Settle, Branch: i, Committed: m.Committed},
-		messages.Cause{Participant: m.Participant, Err: errSettled})
-	if t.written && !t.finished() {
-		t.env.Log.Append(messages.Append{Writes: []journal.Write{{Put: t.record(t.recordKind())}}})
-	}
-	t.reply(t.result())
-}
-
-// errSettled is why a transaction was rolled back whose only branch a person
-// said to be rolled back.
-var errSettled = errors.New("dtc: settled by hand")
 
 // detail tells everything about the transaction.
 func (t *Transaction) detail() messages.Detail {

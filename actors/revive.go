@@ -45,22 +45,6 @@ func (t *Transaction) save() {
 	}
 }
 
-// refuseSettle answers, once, who wanted a branch settled that this actor cannot
-// settle.
-func (t *Transaction) refuseSettle() {
-	settles := []*messages.Settle{t.late}
-	t.late = nil
-	if t.resume != nil {
-		settles = append(settles, t.resume.Settle)
-		t.resume.Settle = nil
-	}
-	for _, m := range settles {
-		if m != nil && m.Reply.Claim() {
-			m.Reply.Send(t.refusal())
-		}
-	}
-}
-
 func (t *Transaction) refusal() messages.Result {
 	return messages.Result{
 		Transaction: t.id, Refused: messages.RefusedNotActive,
@@ -81,24 +65,6 @@ func Revive(failed *Transaction, record *journal.Record) *Transaction {
 	t.parts, t.waiters = failed.parts, failed.waiters
 	t.causes = append(failed.causes, messages.Cause{Err: ErrActorFailed})
 	return t
-}
-
-// Unrecorded is what a journal would hold of a transaction that has no record:
-// what is decided and who has not heard of it, or else a rollback of every
-// branch.
-func (t *Transaction) Unrecorded() *journal.Record {
-	kind := t.recordKind()
-	r := &journal.Record{Transaction: t.id, Kind: journalKind(kind), Began: t.began, Label: t.label}
-	for i := range t.parts {
-		p := &t.parts[i]
-		r.Branches = append(r.Branches, journal.Branch{
-			Participant: p.branch.Participant,
-			TwoPhase:    p.gateway != nil && p.gateway.Branch.TwoPhase,
-			Pending:     kind == protocol.RollbackRecord || i >= t.tx.Len() || t.tx.Unfinished(i),
-			Payload:     p.branch.Payload,
-		})
-	}
-	return r
 }
 
 // GiveUp answers whoever waits for a transaction whose actors keep failing.

@@ -105,8 +105,11 @@ type Record struct {
 	// Began is when the transaction began; kept to the microsecond.
 	Began time.Time
 	// Label is the application's name for the transaction; may be empty.
-	Label    string
-	Branches []Branch
+	Label string
+	// Heuristic says which branches a person settled by hand so far, how and why;
+	// empty where none.
+	Heuristic string
+	Branches  []Branch
 }
 
 // Branch is one participant's part in a [Record].

@@ -107,6 +107,8 @@ const (
 	RefusedConflict
 	// RefusedUnsettled: there is no such branch to settle by hand, or not yet.
 	RefusedUnsettled
+	// RefusedUnforced: it is settled, but the journal failed before it had that.
+	RefusedUnforced
 	// RefusedBegin: the transaction did not begin.
 	RefusedBegin
 )

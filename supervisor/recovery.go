@@ -86,7 +86,7 @@ func (r *root) loadRecords() error {
 func (r *root) listRecovered(record *journal.Record) {
 	h := actors.NewHandle(record.Transaction, nil)
 	h.SetState(recordState(record.Kind))
-	h.SetEnding(actors.Ending{Parked: &actors.Parked{}})
+	h.SetEnding(actors.Ending{Parked: &actors.Parked{}, Heuristic: record.Heuristic})
 	e := &parkedEntry{handle: h}
 	for i := range record.Branches {
 		if b := &record.Branches[i]; b.Pending {

@@ -67,7 +67,7 @@ func put(t *testing.T, j journal.Journal) {
 	id := ids(8)
 	for i, r := range []journal.Record{
 		{Kind: journal.Enlistment},
-		{Kind: journal.Intent, Began: epoch, Label: "a label"},
+		{Kind: journal.Intent, Began: epoch, Label: "a label", Heuristic: "b committed by hand: seen"},
 		{Kind: journal.Delegation, Began: epoch.In(time.FixedZone("east", 3600)), Branches: []journal.Branch{{Participant: "p"}}},
 		{Kind: journal.Commit, Began: epoch, Branches: []journal.Branch{
 			{Participant: "p", TwoPhase: true, Pending: true, Payload: []byte("payload")},

@@ -123,7 +123,7 @@ func (s *state) lines() []string {
 // payload may come back as nil, and a time in another zone.
 func describe(r journal.Record) string {
 	var b bytes.Buffer
-	fmt.Fprintf(&b, "record %v %v %d %q", r.Transaction, r.Kind, r.Began.UnixMicro(), r.Label)
+	fmt.Fprintf(&b, "record %v %v %d %q %q", r.Transaction, r.Kind, r.Began.UnixMicro(), r.Label, r.Heuristic)
 	for _, p := range r.Branches {
 		fmt.Fprintf(&b, " {%q %t %t %d bytes %x}", p.Participant, p.TwoPhase, p.Pending, len(p.Payload), sha256.Sum224(p.Payload))
 	}

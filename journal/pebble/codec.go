@@ -20,14 +20,14 @@ const (
 )
 
 const (
-	recordFixed  = 1 + 1 + 8 + 4 + 4
+	recordFixed  = 1 + 1 + 8 + 4 + 4 + 4
 	branchFixed  = 1 + 4 + 4
 	outcomeFixed = 1 + 1
 	headerFixed  = 1 + 16
 )
 
 func recordSize(r *journal.Record) int {
-	size := recordFixed + len(r.Label)
+	size := recordFixed + len(r.Label) + len(r.Heuristic)
 	for i := range r.Branches {
 		size += branchFixed + len(r.Branches[i].Participant) + len(r.Branches[i].Payload)
 	}
@@ -38,6 +38,7 @@ func appendRecord(dst []byte, r *journal.Record) []byte {
 	dst = append(dst, version, byte(r.Kind))
 	dst = binary.BigEndian.AppendUint64(dst, uint64(r.Began.UnixMicro()))
 	dst = appendString(dst, r.Label)
+	dst = appendString(dst, r.Heuristic)
 	dst = binary.BigEndian.AppendUint32(dst, uint32(len(r.Branches)))
 	for i := range r.Branches {
 		b := &r.Branches[i]
@@ -89,6 +90,7 @@ func decodeRecord(key, value []byte) (r journal.Record, err error) {
 	}
 	r.Began = (instant(d.uint64()) ^ signBit).time()
 	r.Label = string(d.bytes())
+	r.Heuristic = string(d.bytes())
 	count := d.uint32()
 	if uint64(count)*branchFixed > uint64(len(d.rest)) {
 		d.damaged("%d branches in %d bytes", count, len(d.rest))

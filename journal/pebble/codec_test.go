@@ -28,14 +28,14 @@ var golden = []struct {
 		"enlistment",
 		journal.Write{Put: &journal.Record{Transaction: goldenID, Kind: journal.Enlistment}},
 		"72 0196e0f23b1c7d6e8f001234567890ab",
-		"01 01 ff23400100d44000 00000000 00000000",
+		"01 01 ff23400100d44000 00000000 00000000 00000000",
 	},
 	{
 		"intent",
 		journal.Write{Put: &journal.Record{Transaction: goldenID, Kind: journal.Intent, Began: epoch, Label: "order 7",
 			Branches: []journal.Branch{{Participant: "stock", Pending: true, Payload: []byte{0xca, 0xfe}}}}},
 		"72 0196e0f23b1c7d6e8f001234567890ab",
-		"01 02 00060a24181e4000 00000007 6f726465722037 00000001" +
+		"01 02 00060a24181e4000 00000007 6f726465722037 00000000 00000001" +
 			"02 00000005 73746f636b 00000002 cafe",
 	},
 	{
@@ -43,7 +43,7 @@ var golden = []struct {
 		journal.Write{Put: &journal.Record{Transaction: goldenID, Kind: journal.Delegation, Began: epoch,
 			Branches: []journal.Branch{{Participant: "db", TwoPhase: true, Pending: true}}}},
 		"72 0196e0f23b1c7d6e8f001234567890ab",
-		"01 03 00060a24181e4000 00000000 00000001" +
+		"01 03 00060a24181e4000 00000000 00000000 00000001" +
 			"03 00000002 6462 00000000",
 	},
 	{
@@ -51,15 +51,15 @@ var golden = []struct {
 		journal.Write{Put: &journal.Record{Transaction: goldenID, Kind: journal.Commit, Began: epoch,
 			Branches: []journal.Branch{{Participant: "a", TwoPhase: true}, {Participant: "b"}}}},
 		"72 0196e0f23b1c7d6e8f001234567890ab",
-		"01 04 00060a24181e4000 00000000 00000002" +
+		"01 04 00060a24181e4000 00000000 00000000 00000002" +
 			"01 00000001 61 00000000" +
 			"00 00000001 62 00000000",
 	},
 	{
 		"rollback",
-		journal.Write{Put: &journal.Record{Transaction: goldenID, Kind: journal.Rollback, Began: time.UnixMicro(-1)}},
+		journal.Write{Put: &journal.Record{Transaction: goldenID, Kind: journal.Rollback, Began: time.UnixMicro(-1), Heuristic: "by hand"}},
 		"72 0196e0f23b1c7d6e8f001234567890ab",
-		"01 05 ffffffffffffffff 00000000 00000000",
+		"01 05 ffffffffffffffff 00000000 00000007 62792068616e64 00000000",
 	},
 	{
 		"committed",
