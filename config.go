@@ -1,7 +1,6 @@
 package dtc
 
 import (
-	"errors"
 	"fmt"
 	"strings"
 	"time"
@@ -13,11 +12,13 @@ import (
 	"github.com/seed-d36415c0/dtc/actors"
 	"github.com/seed-d36415c0/dtc/journal"
 	"github.com/seed-d36415c0/dtc/participant"
+	"github.com/seed-d36415c0/dtc/protocol"
 	"github.com/seed-d36415c0/dtc/supervisor"
 )
 
 // Config is how a coordinator works. The zero Config is complete: it keeps its
-// journal in memory and has the defaults that each field states.
+// journal in memory and has the defaults that each field states. No duration may
+// be longer than 100 years (876,000 hours), which is as good as never.
 type Config struct {
 	// Name is this coordinator's identity, 1 to 64 bytes of UTF-8 without control
 	// characters. It is stored in the journal, which belongs to that name from then
@@ -102,6 +103,20 @@ func (e *ConfigError) Error() string {
 	return fmt.Sprintf("dtc: %s is %v: %s", e.Field, e.Value, e.Reason)
 }
 
+// maxDuration keeps sums of a duration and a time of ours from overflowing.
+const maxDuration = 100 * 365 * 24 * time.Hour
+
+// checkDuration refuses a duration that no timer can keep.
+func checkDuration(field string, v time.Duration) error {
+	switch {
+	case v <= 0:
+		return &ConfigError{field, v, "must be positive"}
+	case v > maxDuration:
+		return &ConfigError{field, v, fmt.Sprintf("must be at most %v (100 years)", maxDuration)}
+	}
+	return nil
+}
+
 // withDefaults returns the configuration with every field set.
 func (c Config) withDefaults() Config {
 	number := func(v *int, fallback int) {
@@ -149,10 +164,8 @@ func (c Config) validate() error {
 			all = append(all, &ConfigError{"Config." + field, v, fmt.Sprintf("must be at least %d", least)})
 		}
 	}
-	positive := func(field string, v time.Duration) {
-		if v <= 0 {
-			all = append(all, &ConfigError{"Config." + field, v, "must be positive"})
-		}
+	duration := func(field string, v time.Duration) {
+		all = append(all, checkDuration("Config."+field, v))
 	}
 	atLeast("MaxTransactions", c.MaxTransactions, 1)
 	atLeast("MaxParticipants", c.MaxParticipants, 1)
@@ -160,11 +173,12 @@ func (c Config) validate() error {
 	atLeast("MaxCalls", c.MaxCalls, 1)
 	atLeast("MaxHistory", c.MaxHistory, 1)
 	atLeast("RecoverySlots", c.RecoverySlots, 1)
-	positive("TransactionTimeout", c.TransactionTimeout)
-	positive("ParticipantTimeout", c.ParticipantTimeout)
-	positive("Retention", c.Retention)
-	positive("RecoveryInterval", c.RecoveryInterval)
-	positive("Retry.Initial", c.Retry.Initial)
+	duration("TransactionTimeout", c.TransactionTimeout)
+	duration("ParticipantTimeout", c.ParticipantTimeout)
+	duration("Retention", c.Retention)
+	duration("RecoveryInterval", c.RecoveryInterval)
+	duration("Retry.Initial", c.Retry.Initial)
+	duration("Retry.Max", c.Retry.Max)
 	if c.Retry.Max < c.Retry.Initial {
 		all = append(all, &ConfigError{"Config.Retry.Max", c.Retry.Max, "must not be less than Retry.Initial"})
 	}
@@ -175,12 +189,31 @@ func (c Config) validate() error {
 		all = append(all, &ConfigError{"Config.Retry.Jitter", c.Retry.Jitter, "must not be more than 1"})
 	}
 	if c.Name != "" {
-		all = append(all, checkName(c.Name, maxCoordinatorName))
+		all = append(all, checkName("Config.Name", c.Name, maxCoordinatorName))
 	}
-	for _, p := range c.Participants {
-		all = append(all, checkParticipant(p))
+	return join(append(all, c.checkParticipants()...)...)
+}
+
+// checkParticipants returns what is wrong with the participants, as far as that
+// can be told without a journal.
+func (c Config) checkParticipants() (all []error) {
+	kinds := make(map[string]protocol.Branch)
+	for i, p := range c.Participants {
+		field := fmt.Sprintf("Config.Participants[%d]", i)
+		if err := checkParticipant(field, p); err != nil {
+			all = append(all, err)
+			continue
+		}
+		kind := actors.Describe(p)
+		if known, ok := kinds[kind.Name]; ok && known != kind {
+			all = append(all, &InvalidNameError{
+				Field: field, Name: kind.Name, Err: supervisor.ErrKind,
+				Reason: supervisor.ErrKind.Error() + ", and an earlier one of that name is of another",
+			})
+		}
+		kinds[kind.Name] = kind
 	}
-	return errors.Join(all...)
+	return all
 }
 
 func (c Config) supervisor() supervisor.Config {
@@ -210,28 +243,38 @@ const (
 	maxParticipantName = 128
 )
 
-func checkParticipant(p participant.Participant) error {
+// checkParticipant refuses a participant without a name. Field is where it
+// stands; empty for one that was handed to a call.
+func checkParticipant(field string, p participant.Participant) error {
 	if p == nil {
-		return &InvalidNameError{Reason: "the participant is nil"}
+		return &InvalidNameError{Field: field, Reason: "the participant is nil"}
 	}
-	return checkName(p.Name(), maxParticipantName)
+	return checkName(field, p.Name(), maxParticipantName)
 }
 
-// checkName refuses a name that could not stand in a journal, a log line or a
-// resource's own transaction id.
-func checkName(name string, limit int) error {
+func checkName(field, name string, limit int) error {
+	reason := unfit(name, limit)
+	if reason == "" {
+		return nil
+	}
+	if len(name) > limit {
+		name = strings.ToValidUTF8(name[:limit], "?") + "…"
+	}
+	return &InvalidNameError{Field: field, Name: name, Reason: reason}
+}
+
+// unfit says why a name could not stand in a journal, a log line or a resource's
+// own transaction id; empty if it can.
+func unfit(name string, limit int) (reason string) {
 	switch {
 	case name == "":
-		return &InvalidNameError{Reason: "it is empty"}
+		return "it is empty"
 	case len(name) > limit:
-		return &InvalidNameError{
-			Name:   strings.ToValidUTF8(name[:limit], "?") + "…",
-			Reason: fmt.Sprintf("it has %d bytes, the limit is %d", len(name), limit),
-		}
+		return fmt.Sprintf("it has %d bytes, the limit is %d", len(name), limit)
 	case !utf8.ValidString(name):
-		return &InvalidNameError{Name: name, Reason: "it is not valid UTF-8"}
+		return "it is not valid UTF-8"
 	case strings.ContainsFunc(name, unicode.IsControl):
-		return &InvalidNameError{Name: name, Reason: "it has a control character"}
+		return "it has a control character"
 	}
-	return nil
+	return ""
 }

@@ -1,9 +1,11 @@
 package dtc
 
 import (
+	"bytes"
 	"context"
 	"errors"
 	"fmt"
+	"slices"
 	"sync/atomic"
 	"time"
 
@@ -22,7 +24,8 @@ import (
 // call bounds how long its caller waits, never the transaction; a call whose
 // context is done already does nothing but return its error.
 //
-// After Close every method answers ErrClosed.
+// After Close every method but Close and Stats answers ErrClosed, whatever else
+// is wrong with the call, unless its context is done.
 type Coordinator struct {
 	config Config
 	tree   *supervisor.Supervisor
@@ -54,7 +57,7 @@ func Open(system *actor.ActorSystem, config Config) (*Coordinator, error) {
 	}
 	tree, err := supervisor.Open(system, config.supervisor())
 	if err != nil {
-		return nil, fmt.Errorf("dtc: open: %w", registrationError(err, ""))
+		return nil, fmt.Errorf("dtc: open: %w", openError(err, config.Name))
 	}
 	return &Coordinator{config: config, tree: tree, closed: make(chan struct{})}, nil
 }
@@ -62,10 +65,11 @@ func Open(system *actor.ActorSystem, config Config) (*Coordinator, error) {
 // TxOptions are options of one transaction. Nil stands for the zero value.
 type TxOptions struct {
 	// ID makes Begin idempotent: the same ID begins one transaction, however often.
-	// It must be a version 7 UUID that is at most a minute ahead. Defaults to a new
-	// one.
+	// It must be a version 7 UUID that is at most a minute ahead, and made after the
+	// coordinator was opened: one from before that no journal knows was rolled back,
+	// as far as anybody can tell, and does not begin. Defaults to a new one.
 	ID uuid.UUID
-	// Timeout is the time from begin to decision. Defaults to
+	// Timeout is the time from begin to decision, at most 100 years. Defaults to
 	// Config.TransactionTimeout.
 	Timeout time.Duration
 	// Label is a name for people, up to 128 bytes without control characters: it
@@ -128,20 +132,20 @@ func (c *Coordinator) newBegin(ctx context.Context, o *TxOptions) (*messages.Beg
 	if err := ctx.Err(); err != nil {
 		return nil, err
 	}
+	if c.isClosed() {
+		return nil, ErrClosed
+	}
 	if o == nil {
 		o = &TxOptions{}
 	}
 	b := &messages.Begin{Timeout: o.Timeout, Label: o.Label, Durable: o.Durable}
-	switch {
-	case o.Timeout == 0:
+	if o.Timeout == 0 {
 		b.Timeout = c.config.TransactionTimeout
-	case o.Timeout < 0:
-		return nil, &ConfigError{"TxOptions.Timeout", o.Timeout, "must not be negative"}
+	} else if err := checkDuration("TxOptions.Timeout", o.Timeout); err != nil {
+		return nil, err
 	}
-	if o.Label != "" {
-		if err := checkName(o.Label, maxParticipantName); err != nil {
-			return nil, &ConfigError{"TxOptions.Label", fmt.Sprintf("%.40q", o.Label), err.Error()}
-		}
+	if reason := unfit(o.Label, maxParticipantName); reason != "" && o.Label != "" {
+		return nil, &ConfigError{"TxOptions.Label", fmt.Sprintf("%.40q", o.Label), reason}
 	}
 	fresh, err := uuid.NewV7()
 	if err != nil {
@@ -188,6 +192,10 @@ func idTime(id uuid.UUID) time.Time {
 // [*TransactionNotFoundError], with ErrInvalidName or ErrPayloadTooLarge, and
 // with [*TooManyTransactionsError] if too many transactions wait for that
 // participant already. The participant gets no call then.
+//
+// When ctx ends after the request was taken up, the answer is
+// [*OutcomeUnknownError]: the participant may be enlisted or not. To enlist it
+// again, with the same payload, tells.
 func (c *Coordinator) Enlist(ctx context.Context, id uuid.UUID, p participant.Participant, payload []byte) error {
 	if err := ctx.Err(); err != nil {
 		return err
@@ -320,17 +328,34 @@ func (c *Coordinator) Outcome(ctx context.Context, id uuid.UUID) (Outcome, error
 // journal holds can reach them. Enlist does so by itself. A participant that is
 // known already takes the place of the one before, which must be of the same
 // kind.
+//
+// It fails with ErrInvalidName, or with [*TooManyParticipantsError]; those before
+// the one that it fails at are registered.
 func (c *Coordinator) Register(ps ...participant.Participant) error {
+	if c.isClosed() {
+		return ErrClosed
+	}
 	for _, p := range ps {
-		if err := checkParticipant(p); err != nil {
+		if err := checkParticipant("", p); err != nil {
 			return err
 		}
 	}
+	err, name := c.register(ps), ""
+	if errors.Is(err, supervisor.ErrKind) || errors.Is(err, supervisor.ErrNameless) {
+		stopped := func(p participant.Participant) bool { g, err := c.tree.Match(p); return g == nil || err != nil }
+		if i := slices.IndexFunc(ps, stopped); i >= 0 {
+			name = ps[i].Name()
+		}
+	}
+	return registrationError(err, name)
+}
+
+func (c *Coordinator) register(ps []participant.Participant) error {
 	done := make(chan error, 1)
-	if c.isClosed() || !c.tree.Send(&supervisor.Register{Participants: ps, Done: done}) {
+	if !c.tree.Send(&supervisor.Register{Participants: ps, Done: done}) {
 		return ErrClosed
 	}
-	return registrationError(<-done, "")
+	return <-done
 }
 
 // Drain takes no new transactions and waits until none is live. Parked ones go
@@ -360,9 +385,10 @@ func (c *Coordinator) Drain(ctx context.Context) error {
 // A second Close does nothing.
 func (c *Coordinator) Close() error {
 	if c.closing.CompareAndSwap(false, true) {
+		defer close(c.closed) // whatever the journal does
 		c.tree.Halt()
-		c.closeErr = c.config.Journal.Close()
-		close(c.closed)
+		c.closeErr = c.tree.Log.Close()
+		return c.closeErr
 	}
 	<-c.closed
 	return c.closeErr
@@ -386,7 +412,7 @@ func (c *Coordinator) find(id uuid.UUID) (*actors.Handle, error) {
 		return h, nil
 	}
 	if _, known := c.tree.Outcome(id); known {
-		return nil, nil
+		return c.tree.Find(id), nil // it may have begun in between
 	}
 	return nil, &TransactionNotFoundError{ID: id}
 }
@@ -399,18 +425,21 @@ func (c *Coordinator) recordless(id uuid.UUID) messages.Result {
 
 // enlistment checks a participant and a payload, and finds the gateway.
 func (c *Coordinator) enlistment(p participant.Participant, payload []byte) (messages.Enlistment, error) {
+	if c.isClosed() {
+		return messages.Enlistment{}, ErrClosed
+	}
 	if p == nil {
-		return messages.Enlistment{}, checkParticipant(p)
+		return messages.Enlistment{}, checkParticipant("", p)
 	}
 	if len(payload) > c.config.MaxPayload {
 		return messages.Enlistment{}, &PayloadTooLargeError{p.Name(), len(payload), c.config.MaxPayload}
 	}
 	g, err := c.tree.Match(p)
 	if err == nil && g == nil {
-		if err := checkParticipant(p); err != nil {
+		if err := checkParticipant("", p); err != nil {
 			return messages.Enlistment{}, err
 		}
-		if err = c.Register(p); err == nil {
+		if err = c.register([]participant.Participant{p}); err == nil {
 			g, err = c.tree.Match(p)
 		}
 	}
@@ -420,16 +449,5 @@ func (c *Coordinator) enlistment(p participant.Participant, payload []byte) (mes
 	if g.Full.Load() {
 		return messages.Enlistment{}, &TooManyTransactionsError{Limit: c.config.MaxHistory}
 	}
-	return messages.Enlistment{Branch: g.Branch, Gateway: g, Participant: p, Payload: payload}, nil
-}
-
-// registrationError names what is wrong with a participant.
-func registrationError(err error, name string) error {
-	switch {
-	case errors.Is(err, supervisor.ErrTooManyNames):
-		return &TooManyParticipantsError{Limit: supervisor.MaxRegistered}
-	case errors.Is(err, supervisor.ErrKind), errors.Is(err, supervisor.ErrNameless), errors.Is(err, supervisor.ErrName):
-		return &InvalidNameError{Name: name, Reason: err.Error(), Err: err}
-	}
-	return err
+	return messages.Enlistment{Branch: g.Branch, Gateway: g, Participant: p, Payload: bytes.Clone(payload)}, nil
 }

@@ -3,7 +3,6 @@ package dtc
 import (
 	"errors"
 	"fmt"
-	"strings"
 	"time"
 
 	"github.com/google/uuid"
@@ -77,25 +76,21 @@ type RolledBackError struct {
 	Causes []error
 }
 
-func (e *RolledBackError) Error() string { return withCauses(e.ID, "rolled back", e.Causes) }
+func (e *RolledBackError) Error() string {
+	return because(fmt.Sprintf("dtc: transaction %s rolled back", e.ID), ": ", e.Causes...)
+}
 
 // Is makes it an ErrRolledBack.
 func (e *RolledBackError) Is(target error) bool { return target == ErrRolledBack }
 
-// Unwrap returns the causes.
-func (e *RolledBackError) Unwrap() []error { return e.Causes }
-
-func withCauses(id uuid.UUID, what string, causes []error) string {
-	var b strings.Builder
-	fmt.Fprintf(&b, "dtc: transaction %s %s", id, what)
-	for i, c := range causes {
-		sep := "; "
-		if i == 0 {
-			sep = ": "
-		}
-		b.WriteString(sep + strings.TrimPrefix(c.Error(), "dtc: "))
+// Unwrap returns the causes. What they tell of outcomes is hidden from errors.Is
+// and errors.As: it is not this transaction's.
+func (e *RolledBackError) Unwrap() []error {
+	list := make([]error, len(e.Causes))
+	for i, cause := range e.Causes {
+		list[i] = hideOutcome(cause)
 	}
-	return b.String()
+	return list
 }
 
 // OutcomeUnknownError says that nobody can know yet whether a transaction
@@ -108,17 +103,15 @@ type OutcomeUnknownError struct {
 }
 
 func (e *OutcomeUnknownError) Error() string {
-	if e.Err == nil {
-		return fmt.Sprintf("dtc: outcome of transaction %s is unknown", e.ID)
-	}
-	return fmt.Sprintf("dtc: outcome of transaction %s is unknown: %s", e.ID, strings.TrimPrefix(e.Err.Error(), "dtc: "))
+	return because(fmt.Sprintf("dtc: outcome of transaction %s is unknown", e.ID), ": ", e.Err)
 }
 
 // Is makes it an ErrOutcomeUnknown.
 func (e *OutcomeUnknownError) Is(target error) bool { return target == ErrOutcomeUnknown }
 
-// Unwrap returns the reason.
-func (e *OutcomeUnknownError) Unwrap() error { return e.Err }
+// Unwrap returns the reason. What it tells of outcomes is hidden from errors.Is
+// and errors.As: it is not this transaction's.
+func (e *OutcomeUnknownError) Unwrap() error { return hideOutcome(e.Err) }
 
 // TransactionNotFoundError says that nobody knows the transaction.
 type TransactionNotFoundError struct{ ID uuid.UUID }
@@ -146,10 +139,7 @@ func (e *NotActiveError) Error() string {
 	if e.Participant != "" {
 		text += fmt.Sprintf(", %q is not enlisted", e.Participant)
 	}
-	if e.Err != nil {
-		text += ": " + strings.TrimPrefix(e.Err.Error(), "dtc: ")
-	}
-	return text
+	return because(text, ": ", e.Err)
 }
 
 // Is makes it an ErrNotActive.
@@ -182,7 +172,7 @@ type ParticipantFailedToCommitError struct {
 }
 
 func (e *ParticipantFailedToCommitError) Error() string {
-	return fmt.Sprintf("dtc: participant %q failed to commit: %v", e.Participant, e.Err)
+	return because(fmt.Sprintf("dtc: participant %q failed to commit", e.Participant), ": ", e.Err)
 }
 
 // Is makes it an ErrParticipantFailedToCommit.
@@ -190,8 +180,9 @@ func (e *ParticipantFailedToCommitError) Is(target error) bool {
 	return target == ErrParticipantFailedToCommit
 }
 
-// Unwrap returns the participant's own error.
-func (e *ParticipantFailedToCommitError) Unwrap() error { return e.Err }
+// Unwrap returns the participant's own error. What that tells of outcomes is
+// hidden from errors.Is and errors.As: it is not this transaction's.
+func (e *ParticipantFailedToCommitError) Unwrap() error { return hideOutcome(e.Err) }
 
 // ParticipantFailedToRollbackError says which participant has not acknowledged
 // the rollback yet, and what it said. It goes on being told.
@@ -204,7 +195,7 @@ type ParticipantFailedToRollbackError struct {
 }
 
 func (e *ParticipantFailedToRollbackError) Error() string {
-	return fmt.Sprintf("dtc: participant %q failed to roll back: %v", e.Participant, e.Err)
+	return because(fmt.Sprintf("dtc: participant %q failed to roll back", e.Participant), ": ", e.Err)
 }
 
 // Is makes it an ErrParticipantFailedToRollback.
@@ -212,8 +203,9 @@ func (e *ParticipantFailedToRollbackError) Is(target error) bool {
 	return target == ErrParticipantFailedToRollback
 }
 
-// Unwrap returns the participant's own error.
-func (e *ParticipantFailedToRollbackError) Unwrap() error { return e.Err }
+// Unwrap returns the participant's own error. What that tells of outcomes is
+// hidden from errors.Is and errors.As: it is not this transaction's.
+func (e *ParticipantFailedToRollbackError) Unwrap() error { return hideOutcome(e.Err) }
 
 // TimeoutError says that something was not done in time.
 type TimeoutError struct {
@@ -285,6 +277,9 @@ func (e *PayloadTooLargeError) Is(target error) bool { return target == ErrPaylo
 
 // InvalidNameError says what is wrong with a name.
 type InvalidNameError struct {
+	// Field of the Config whose name it is; empty for a participant that was handed
+	// to a call.
+	Field string
 	// Name, cut to what fits a log line.
 	Name   string
 	Reason string
@@ -293,7 +288,11 @@ type InvalidNameError struct {
 }
 
 func (e *InvalidNameError) Error() string {
-	return fmt.Sprintf("dtc: invalid name %q: %s", e.Name, e.Reason)
+	text := fmt.Sprintf("invalid name %q: %s", e.Name, e.Reason)
+	if e.Field != "" {
+		text = e.Field + ": " + text
+	}
+	return "dtc: " + text
 }
 
 // Is makes it an ErrInvalidName.

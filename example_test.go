@@ -100,12 +100,12 @@ func ExampleCoordinator_Run() {
 	switch {
 	case err == nil:
 		fmt.Println("it happened")
+	case errors.Is(err, dtc.ErrOutcomeUnknown): // first: who failed may stand in it too
+		fmt.Println("ask Outcome later")
 	case errors.As(err, &failed):
 		fmt.Println("it did not happen:", failed.Participant, "said", failed.Err)
 	case errors.Is(err, dtc.ErrRolledBack):
 		fmt.Println("it did not happen")
-	case errors.Is(err, dtc.ErrOutcomeUnknown):
-		fmt.Println("ask Outcome later")
 	}
 	// Output:
 	// payment releases 10 euros

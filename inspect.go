@@ -3,7 +3,6 @@ package dtc
 import (
 	"bytes"
 	"context"
-	"errors"
 	"slices"
 	"time"
 
@@ -41,6 +40,8 @@ type Summary struct {
 // Detail is everything that is known of one transaction.
 type Detail struct {
 	Summary
+	// Label is that of the TxOptions; empty for a finished transaction, of which
+	// only the outcome is kept.
 	Label string
 	// Path is how it is committed: empty, read-only, one-phase, presumed abort or
 	// with intent; empty before it is asked to commit, and where an earlier run of
@@ -307,14 +308,18 @@ type Resolution struct {
 // responsibility. When Resolve returns nil, that survives a crash.
 //
 // It fails with ErrUnsettled if the transaction is not decided or does not wait
-// for that branch, with [*TransactionNotFoundError], and with ErrJournalFailed if
-// it is settled for this process alone: once the journal is opened again, the
-// participant may be called again.
+// for that branch, with [*TransactionNotFoundError], with [*ConfigError] if the
+// Resolution is not complete, and with ErrJournalFailed if it is settled for this
+// process alone: once the journal is opened again, the participant may be called
+// again. When ctx ends after the request was taken up, the answer is
+// [*OutcomeUnknownError]: the branch may be settled or not, and Inspect tells.
 func (c *Coordinator) Resolve(ctx context.Context, id uuid.UUID, r Resolution) error {
 	if err := ctx.Err(); err != nil {
 		return err
 	}
 	switch {
+	case c.isClosed():
+		return ErrClosed
 	case r.Reason == "":
 		return &ConfigError{"Resolution.Reason", `""`, "is required"}
 	case r.Act < ActCommitted || r.Act > ActForgotten:
@@ -342,7 +347,7 @@ func (c *Coordinator) Resolve(ctx context.Context, id uuid.UUID, r Resolution) e
 	case err != nil:
 		return err
 	case res.Refused == messages.RefusedUnforced:
-		return errors.Join(causes(res)...)
+		return join(causes(res)...)
 	case res.Refused != messages.NotRefused:
 		return ErrUnsettled
 	}

@@ -2,6 +2,7 @@ package dtc
 
 import (
 	"errors"
+	"fmt"
 
 	"github.com/google/uuid"
 
@@ -31,7 +32,7 @@ func rollbackError(r messages.Result) error {
 	case protocol.OutcomeCommitted:
 		return ErrCommitted
 	case protocol.OutcomeRolledBack:
-		return errors.Join(unacknowledged(r)...)
+		return join(unacknowledged(r)...)
 	default:
 		return unknown(r)
 	}
@@ -57,7 +58,7 @@ func (c *Coordinator) enlistError(r messages.Result) error {
 	}
 	e := &NotActiveError{ID: r.Transaction, Participant: r.Participant, Outcome: Outcome(r.Outcome)}
 	if r.Outcome == protocol.OutcomeRolledBack || len(r.Causes) > 0 {
-		e.Err = errors.Join(causes(r)...)
+		e.Err = join(causes(r)...)
 	}
 	return e
 }
@@ -69,6 +70,8 @@ func (c *Coordinator) beginError(id uuid.UUID, err error) error {
 		return &TooManyTransactionsError{Limit: c.config.MaxTransactions}
 	case errors.Is(err, supervisor.ErrOld):
 		return c.tooOld(id, err)
+	case errors.Is(err, ErrJournalFailed):
+		return oneLine(err)
 	}
 	return err
 }
@@ -79,9 +82,35 @@ func (c *Coordinator) tooOld(id uuid.UUID, err error) error {
 	outcome, _ := c.tree.Outcome(id)
 	e := &NotActiveError{ID: id, Outcome: Outcome(outcome), Err: err}
 	if outcome == protocol.OutcomeRolledBack {
-		e.Err = errors.Join(err, &RolledBackError{ID: id})
+		e.Err = join(err, &RolledBackError{ID: id})
 	}
 	return e
+}
+
+// openError is why a coordinator of that name does not open.
+func openError(err error, coordinator string) error {
+	if errors.Is(err, supervisor.ErrName) {
+		return &InvalidNameError{Field: "Config.Name", Name: coordinator, Reason: err.Error(), Err: err}
+	}
+	return registrationError(err, "")
+}
+
+// registrationError is why a participant cannot be registered; of no name where
+// it is one of many.
+func registrationError(err error, name string) error {
+	switch {
+	case errors.Is(err, supervisor.ErrTooManyNames):
+		return &TooManyParticipantsError{Limit: supervisor.MaxRegistered}
+	case errors.Is(err, supervisor.ErrNameless):
+		e := &InvalidNameError{Field: "Config.Name", Reason: "it is required with a participant.Recoverer", Err: err}
+		if name != "" {
+			e.Reason += fmt.Sprintf(", as %q is", name)
+		}
+		return e
+	case errors.Is(err, supervisor.ErrKind):
+		return &InvalidNameError{Name: name, Reason: err.Error(), Err: err}
+	}
+	return err
 }
 
 func rolledBack(r messages.Result) *RolledBackError {
@@ -89,7 +118,7 @@ func rolledBack(r messages.Result) *RolledBackError {
 }
 
 func unknown(r messages.Result) *OutcomeUnknownError {
-	return &OutcomeUnknownError{ID: r.Transaction, Err: errors.Join(causes(r)...)}
+	return &OutcomeUnknownError{ID: r.Transaction, Err: join(causes(r)...)}
 }
 
 // causes are the reasons for a rollback, or for doubt.
@@ -97,7 +126,7 @@ func causes(r messages.Result) []error {
 	var list []error
 	for _, c := range r.Causes {
 		switch {
-		case errors.Is(c.Err, actors.ErrAlreadyEnlisted):
+		case c.Err == actors.ErrAlreadyEnlisted: // itself, not in a participant's error
 			list = append(list, &AlreadyEnlistedError{ID: r.Transaction, Participant: c.Participant})
 		case c.Participant != "":
 			list = append(list, &ParticipantFailedToCommitError{r.Transaction, c.Participant, causeError(r.Transaction, c)})
@@ -130,5 +159,5 @@ func causeError(id uuid.UUID, c messages.Cause) error {
 	if c.Err == nil {
 		return e
 	}
-	return errors.Join(e, c.Err)
+	return join(e, c.Err)
 }

@@ -3,7 +3,6 @@ package dtc
 import (
 	"bytes"
 	"context"
-	"errors"
 	"sync"
 
 	"github.com/google/uuid"
@@ -51,12 +50,18 @@ func (tx *Tx) Enlist(ctx context.Context, p participant.Participant, payload []b
 		}
 	}
 	switch {
-	case tx.over || tx.handle.State() != protocol.Active:
+	case tx.over:
 		return tx.notActive(e)
+	case tx.handle.State() != protocol.Active:
+		// It may be part of the transaction, if that was begun before.
+		if err := tx.c.enlist(ctx, tx.handle, e); err != nil {
+			return err
+		}
+		tx.enlisted = append(tx.enlisted, e)
+		return nil
 	case len(tx.enlisted) >= tx.c.config.MaxParticipants:
 		return &TooManyParticipantsError{ID: tx.ID(), Limit: tx.c.config.MaxParticipants}
 	}
-	e.Payload = bytes.Clone(e.Payload)
 	if err := tx.send(ctx, e); err != nil {
 		return err
 	}
@@ -99,10 +104,13 @@ func (tx *Tx) end() []messages.Enlistment {
 //
 // When work returns an error the transaction is rolled back and Run answers that
 // error, joined with what the rollback found: ErrRolledBack, ErrCommitted or
-// ErrOutcomeUnknown. When work panics the transaction is rolled back and the
+// ErrOutcomeUnknown. That is the outcome of this transaction, whatever the error
+// says of another one. When work panics the transaction is rolled back and the
 // panic goes on. It waits for that about ParticipantTimeout, whatever ctx says.
 //
 // For an ID that is decided already, Run answers the outcome and calls nothing.
+// Two that run under one ID at a time share one transaction: where one fails,
+// both are rolled back.
 func (c *Coordinator) Run(ctx context.Context, o *TxOptions, work func(*Tx) error) error {
 	b, err := c.newBegin(ctx, o)
 	if err != nil {
@@ -155,11 +163,11 @@ func (c *Coordinator) undo(tx *Tx, err error) error {
 	r := c.rollback(ctx, tx.handle)
 	switch r.Outcome {
 	case protocol.OutcomeCommitted:
-		return errors.Join(err, ErrCommitted)
+		return join(hideOutcome(err), ErrCommitted)
 	case protocol.OutcomeRolledBack:
 		return &RolledBackError{ID: tx.ID(), Causes: append(append([]error{err}, decidedBefore(r)...), unacknowledged(r)...)}
 	default:
-		return errors.Join(err, unknown(r))
+		return join(hideOutcome(err), unknown(r))
 	}
 }
 
@@ -168,7 +176,7 @@ func (c *Coordinator) undo(tx *Tx, err error) error {
 func decidedBefore(r messages.Result) []error {
 	var list []error
 	for _, c := range r.Causes {
-		if !errors.Is(c.Err, actors.ErrRequested) {
+		if c.Err != actors.ErrRequested { // itself, not in a participant's error
 			list = append(list, causes(messages.Result{Transaction: r.Transaction, Causes: []messages.Cause{c}})...)
 		}
 	}
@@ -186,6 +194,10 @@ type Enlistment struct {
 // or Enlist nothing has happened.
 //
 // For an ID that is decided already, it answers the outcome and calls nothing.
+// One whose transaction is active is gone on with: Execute enlists what is
+// missing and commits it. Where that cannot be, as a participant is enlisted with
+// another payload or there are too many, that transaction is rolled back, and
+// the answer is [*RolledBackError].
 func (c *Coordinator) Execute(ctx context.Context, o *TxOptions, enlistments ...Enlistment) error {
 	b, err := c.newBegin(ctx, o)
 	if err != nil {
