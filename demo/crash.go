@@ -20,8 +20,9 @@ const crashes = 5
 const lifeVariable = "DTC_DEMO_LIFE"
 
 // supervise runs the demo in a process of its own, which kills itself, and starts
-// it again on the same directory, so often or until it comes to its end. When stop
-// is closed, it has the process finish what is under way.
+// it again on the same directory, so often or until it comes to its end, and says
+// how often it was killed. When stop is closed, it has the process finish what is
+// under way.
 func supervise(args []string, kills int, stop <-chan struct{}, out, diagnostics io.Writer) (int, error) {
 	self, err := os.Executable()
 	if err != nil {
@@ -35,11 +36,21 @@ func supervise(args []string, kills int, stop <-chan struct{}, out, diagnostics 
 			return exitFailed, err
 		}
 		if code := child.ProcessState.ExitCode(); code >= 0 {
-			return code, nil
+			return code, tally(out, kills-left, kills)
 		}
 		fmt.Fprintf(out, "--- %v; starting again on the same directory\n", child.ProcessState)
 	}
 	return exitFailed, errors.New("the process was killed once too often: not by itself")
+}
+
+// tally says how often the process was killed: it may have been done before.
+func tally(out io.Writer, killed, kills int) error {
+	text := fmt.Sprintf("--- killed %d of %d times", killed, kills)
+	if killed < kills {
+		text += "; there was nothing left to do before the next"
+	}
+	_, err := fmt.Fprintln(out, text)
+	return err
 }
 
 // runChild runs a process to its end. Its standard input is a lifeline: when a
@@ -101,12 +112,17 @@ func (l *life) watcher() func(dtc.Event) {
 	return l.step
 }
 
-// arm spreads the kills over the orders that are to be done.
+// arm spreads the kills over the orders that are to be done: of each life's
+// share there is enough left for the steps that come last.
 func (l *life) arm(orders int) {
-	if l == nil || l.left == 0 || l.armed.Load() {
+	if l == nil || l.left == 0 {
 		return
 	}
-	if share := orders / (l.left + 1); share > 0 {
+	share := orders / (l.left + 1)
+	if most := int64(1 + share/2); l.steps.Load() > most {
+		l.steps.Store(1 + rand.Int64N(most))
+	}
+	if share > 0 && !l.armed.Load() {
 		l.answers.Store(int64(share/2 + rand.IntN(share)))
 	}
 	l.armed.Store(true)

@@ -1,6 +1,7 @@
 package main
 
 import (
+	"fmt"
 	"strings"
 	"testing"
 )
@@ -27,8 +28,20 @@ func TestCrash(t *testing.T) {
 	if n := strings.Count(text, "killed; starting again"); n != kills {
 		t.Errorf("killed %d times, want %d\n%s", n, kills, text)
 	}
+	wants(t, text, fmt.Sprintf("--- killed %d of %d times\n", kills, kills))
 	again := demo(t, exitOK, "-n", number(500), "-stock", o.stock, "-dir", dir)
 	wants(t, again, " 0 of them still to be done", "audit passed")
+}
+
+// TestCrash_TooFewOrders: whoever asked for kills is told that there were none.
+func TestCrash_TooFewOrders(t *testing.T) {
+	o := options{number: 0, workers: 1, seed: 1, stock: fewItems(t)}
+	out := &output{}
+	code, err := supervise(o.args(t.TempDir()), 1, make(chan struct{}), out, out)
+	if err != nil || code != exitOK {
+		t.Fatalf("exit status %d, %v\n%s", code, err, &out.text)
+	}
+	wants(t, out.text.String(), "audit passed", "--- killed 0 of 1 times; there was nothing left to do")
 }
 
 // TestCrash_Interrupted: the process that is to be killed stops when its

@@ -60,15 +60,20 @@ Flags:
 const formats = `
 Orders (-orders FILE) are JSON Lines: one order on each line, prices in whole
 cents. Order, customer and item are 1 to 64 bytes; an order has 1 to 100 lines.
-Further fields are ignored.
+The fields are written as here, each once; further ones are ignored.
 
   {"order":"A-1","customer":"alice","lines":[{"item":"apple","quantity":2,"price":150}]}
 
-Stock (-stock FILE) is CSV: an item and its quantity on each line, with or without
-a line of column names before them.
+Stock (-stock FILE) is CSV: an item and its quantity on each line, and nothing
+else. Semicolons or tabs may take the place of the commas.
 
-  item,quantity
   apple,100
+
+The first line may name the columns: item and quantity, in either order, among
+others, which are ignored.
+
+  quantity;colour;item
+  100;red;apple
 
 In both, blank lines and lines that begin with # are skipped. A line that cannot
 be used, or that repeats an order or an item, is reported with file, line and

@@ -82,6 +82,9 @@ func parseOrder(data []byte) (order, error) {
 	if _, err := d.Token(); err != io.EOF {
 		return order{}, errors.New("something follows the order on its line")
 	}
+	if err := orderKeys.check(json.NewDecoder(bytes.NewReader(data))); err != nil {
+		return order{}, err
+	}
 	o := order{Name: string(w.Name), Customer: string(w.Customer)}
 	for i, l := range w.Lines {
 		switch {

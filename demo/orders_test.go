@@ -24,7 +24,7 @@ func readAll(t *testing.T, text string) (orders []order, bad []string) {
 // TestReadOrders: what an outsider may reasonably write is taken.
 func TestReadOrders(t *testing.T) {
 	text := "\ufeff# a comment\r\n" + goodOrder + "\r\n\r\n  " +
-		`{"order": 2, "customer": "b", "note": {"x": [1]}, "lines": [{"item":"i","quantity":1,"price":0,"colour":"red"},{"item":"i","quantity":3,"price":1}]}` +
+		`{"order": 2, "customer": "b", "note": {"x": [1], "Item": 2, "Order": [{}]}, "note": 1, "lines": [{"item":"i","quantity":1,"price":0,"colour":"red"},{"item":"i","quantity":3,"price":1}]}` +
 		"\n{\"order\":\"no line end\",\"customer\":\"c\",\"lines\":[{\"item\":\"é\",\"quantity\":9007199254740992,\"price\":1}]}"
 	orders, bad := readAll(t, text)
 	if len(bad) > 0 || len(orders) != 3 {
@@ -68,9 +68,13 @@ func TestReadOrders_BadLines(t *testing.T) {
 		one(strings.Repeat(`{"item":"i","quantity":1,"price":1},`, maxLines) + `{"item":"i","quantity":1,"price":1}`): "101 lines",
 		one(`{"item":"` + strings.Repeat("i", maxName+1) + `","quantity":1,"price":1}`):                               "65 bytes",
 		one(`{"item":"a\u0000b","quantity":1,"price":1}`):                                                             "control character",
-		"{\"order\":\"\xff\"}":                                 "not UTF-8",
-		"{\"order\":\"" + strings.Repeat("x", maxLine) + "\"}": "more than 1048576 bytes",
-		`{"order":"A-1","customer":"other"}`:                   "no lines",
+		"{\"order\":\"\xff\"}":                                         "not UTF-8",
+		"{\"order\":\"" + strings.Repeat("x", maxLine) + "\"}":         "more than 1048576 bytes",
+		`{"order":"A-1","customer":"other"}`:                           "no lines",
+		strings.Replace(goodOrder, "order", "Order", 1):                `field "Order" must be written "order"`,
+		strings.Replace(goodOrder, "price", "PRICE", 1):                `field "PRICE" must be written "price"`,
+		strings.Replace(goodOrder, "{", `{"order":"B-1",`, 1):          `field "order" is there twice`,
+		strings.Replace(goodOrder, `"item"`, `"quantity":1,"item"`, 1): `field "quantity" is there twice`,
 	} {
 		orders, bad := readAll(t, goodOrder+"\n"+text+"\n"+strings.Replace(goodOrder, "A-1", "A-2", 1))
 		if len(orders) != 2 || len(bad) != 1 || !strings.HasPrefix(bad[0], "f:2: ") || !strings.Contains(bad[0], reason) {

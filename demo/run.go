@@ -20,7 +20,10 @@ func run(args []string, life *life, stop <-chan struct{}, out, diagnostics io.Wr
 	o, err := parseFlags(args, &said)
 	switch {
 	case errors.Is(err, flag.ErrHelp):
-		_, _ = said.WriteTo(out)
+		if _, err := said.WriteTo(out); err != nil {
+			fmt.Fprintln(diagnostics, "demo:", err)
+			return exitFailed
+		}
 		return exitOK
 	case err != nil:
 		_, _ = said.WriteTo(diagnostics)
@@ -106,6 +109,9 @@ func runOnce(o options, dir string, life *life, stop <-chan struct{}, out, diagn
 	summarize(screen, o, dir, shown, report)
 	if len(report.offences) > 0 {
 		return exitAudit, false, nil
+	}
+	if err := screen.err(); err != nil {
+		return exitFailed, false, err
 	}
 	return exitOK, report.unanswered == 0, nil
 }

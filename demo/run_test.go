@@ -9,6 +9,7 @@ import (
 	"strconv"
 	"strings"
 	"sync"
+	"syscall"
 	"testing"
 )
 
@@ -121,8 +122,24 @@ func TestUsage(t *testing.T) {
 	} {
 		demo(t, exitUsage, args...)
 	}
-	wants(t, demo(t, exitOK, "-h"), "Examples", "-chaos", `{"order":`, "Exit status")
+	wants(t, demo(t, exitOK, "-h"), "Examples", "-chaos", `{"order":`, "Semicolons or tabs", "item and quantity", "Exit status")
 	wants(t, demo(t, exitOK, "-orders", file), "0 orders", "audit passed")
+}
+
+// full is a device that is.
+type full struct{}
+
+func (full) Write([]byte) (int, error) { return 0, syscall.ENOSPC }
+
+// TestCannotWrite: a run whose findings nobody could read has not succeeded.
+func TestCannotWrite(t *testing.T) {
+	for _, args := range [][]string{{"-h"}, {"-n", "1", "-stock", fewItems(t), "-dir", t.TempDir()}} {
+		said := &output{}
+		if code := run(args, nil, make(chan struct{}), full{}, said); code != exitFailed {
+			t.Errorf("%q: exit status %d, want %d", args, code, exitFailed)
+		}
+		wants(t, said.text.String(), "no space left")
+	}
 }
 
 // TestInterrupt: what is under way is finished and audited, and the same command

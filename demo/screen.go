@@ -18,6 +18,7 @@ type screen struct {
 	out     io.Writer
 	live    bool
 	painted bool
+	failed  error // the first write that failed
 }
 
 func newScreen(out io.Writer) *screen { return &screen{out: out, live: terminal(out)} }
@@ -40,11 +41,11 @@ func (s *screen) show(first, second string) {
 		if second != "" {
 			first += ", " + second
 		}
-		fmt.Fprintln(s.out, first)
+		s.print(first + "\n")
 		return
 	}
 	s.erase()
-	fmt.Fprintf(s.out, "%s\n%s\r", fitting(first), fitting(second))
+	s.print(fitting(first) + "\n" + fitting(second) + "\r")
 	s.painted = true
 }
 
@@ -58,7 +59,7 @@ func fitting(text string) string {
 // erase leaves the cursor where progress began.
 func (s *screen) erase() {
 	if s.painted {
-		fmt.Fprint(s.out, "\r\x1b[K\x1b[1A\r\x1b[K")
+		s.print("\r\x1b[K\x1b[1A\r\x1b[K")
 	}
 	s.painted = false
 }
@@ -72,7 +73,24 @@ func (s *screen) clear() {
 
 // say prints a line for good.
 func (s *screen) say(format string, args ...any) {
-	fmt.Fprintln(s.beside(s.out), strings.TrimRight(fmt.Sprintf(format, args...), "\n"))
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	s.erase()
+	s.print(strings.TrimRight(fmt.Sprintf(format, args...), "\n") + "\n")
+}
+
+// print remembers where something could not be written.
+func (s *screen) print(text string) {
+	if _, err := io.WriteString(s.out, text); err != nil && s.failed == nil {
+		s.failed = fmt.Errorf("cannot write what there is to say: %w", err)
+	}
+}
+
+// err tells whether somebody may not have seen what was shown.
+func (s *screen) err() error {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	return s.failed
 }
 
 // beside returns a writer to w that does not write into the progress.

@@ -12,27 +12,30 @@ import (
 	"github.com/seed-d36415c0/dtc/participant/ledger"
 )
 
-// columns says where a stock file has what.
-type columns struct{ item, quantity int }
+// columns says where a stock file has what, and how many columns there are.
+type columns struct{ item, quantity, number int }
 
 // readStock reads a stock file: CSV, an item and its quantity on each line. A
 // first line that names the columns may order them otherwise, among others.
 func readStock(file string, r io.Reader, bad func(badLine)) (map[string]int64, error) {
 	stock, seen := make(map[string]int64), make(map[string]int)
-	at := columns{0, 1}
+	at := columns{0, 1, 2}
 	first := true
 	err := eachLine(file, r, func(n int, data []byte) error {
 		fields, err := splitCSV(string(data))
 		if err != nil {
 			return err
 		}
-		header := first && at.rename(fields)
+		top := first
 		first = false
-		if header {
+		if top && at.rename(fields) {
 			return nil
 		}
 		item, quantity, err := at.parse(fields)
-		if err != nil {
+		switch {
+		case err != nil && top && !slices.ContainsFunc(fields, isNumber):
+			return fmt.Errorf("%w (if this line names the columns: the names must be item and quantity)", err)
+		case err != nil:
 			return err
 		}
 		if line, ok := seen[item]; ok {
@@ -65,6 +68,11 @@ func splitCSV(text string) ([]string, error) {
 	return fields, err
 }
 
+func isNumber(field string) bool {
+	_, err := strconv.ParseInt(field, 10, 64)
+	return err == nil
+}
+
 // rename takes the columns' places from a line that names them both.
 func (c *columns) rename(fields []string) bool {
 	place := func(name string) int {
@@ -74,13 +82,18 @@ func (c *columns) rename(fields []string) bool {
 	if item < 0 || quantity < 0 {
 		return false
 	}
-	*c = columns{item, quantity}
+	*c = columns{item, quantity, len(fields)}
 	return true
 }
 
 func (c columns) parse(fields []string) (item string, quantity int64, err error) {
 	if len(fields) <= max(c.item, c.quantity) {
 		return "", 0, fmt.Errorf("the line ends before column %d; want an item and its quantity", max(c.item, c.quantity)+1)
+	}
+	for _, more := range fields[min(c.number, len(fields)):] {
+		if more != "" {
+			return "", 0, fmt.Errorf("the line has %d columns, want %d; a number has no comma in it", len(fields), c.number)
+		}
 	}
 	item = fields[c.item]
 	if err := checkName("item", item); err != nil {
