@@ -41,14 +41,17 @@ func explain(dir string, when moment, err error) error {
 }
 
 // isDamage tells whether the journal's content is at fault. While a store is
-// being opened, whatever the device does not complain about is.
+// being opened, whatever the device does not complain about is. A file that is
+// missing is damage, a directory that cannot be made is not.
 func isDamage(when moment, err error) bool {
 	if errors.Is(err, journal.ErrCorrupt) || pebble.IsCorruptionError(err) {
 		return true
 	}
 	var number syscall.Errno
+	var path *os.PathError
+	made := !errors.As(err, &path) || path.Op != "mkdir"
 	device := errors.As(err, &number) && !errors.Is(err, os.ErrNotExist)
-	return when == opening && !device
+	return when == opening && made && !device
 }
 
 func mark(kind, err error) error {

@@ -15,6 +15,9 @@ import (
 	"github.com/seed-d36415c0/dtc/journal"
 )
 
+// ErrNoDirectory: Open was given the empty name. The current directory is ".".
+var ErrNoDirectory = errors.New("journal: no directory is named")
+
 // Options of a journal. The zero value and nil are the defaults.
 type Options struct {
 	// FS is the file system that holds the journal; nil is the operating
@@ -35,13 +38,16 @@ type Options struct {
 // Open fails with [journal.ErrLocked] where the journal is open already, in
 // this process or another, [journal.ErrFormat] where dir holds a journal of a
 // newer version or another program's Pebble store, [journal.ErrCorrupt] where
-// the journal is damaged, and [journal.ErrFull] where there is no room. All
-// errors name the directory.
+// the journal is damaged, [journal.ErrFull] where there is no room, and
+// [ErrNoDirectory] where dir is empty. All other errors name the directory.
 //
 // Some damage is found only when the damaged part is read: Record, Records,
 // Outcomes and Header answer [journal.ErrCorrupt] then. A value is never
 // returned changed.
 func Open(dir string, o *Options) (journal.Journal, error) {
+	if dir == "" {
+		return nil, ErrNoDirectory
+	}
 	if o == nil {
 		o = &Options{}
 	}
