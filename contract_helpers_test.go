@@ -42,6 +42,9 @@ type rig struct {
 // live, and no payload stands in the log.
 func start(t *testing.T, config dtc.Config) *rig {
 	t.Helper()
+	if config.Name == "" && config.Journal != nil {
+		config.Name = "shop"
+	}
 	r, err := tryStart(t, config)
 	if err != nil {
 		t.Fatal(err)
@@ -286,6 +289,13 @@ func (f *faulty) Append(b journal.Batch) error {
 		f.mu.Unlock()
 	}
 	return err
+}
+
+// heal lets the journal forget that it failed, which none should.
+func (f *faulty) heal() {
+	f.mu.Lock()
+	defer f.mu.Unlock()
+	f.failed = nil
 }
 
 func check(f func(journal.Batch) error, b journal.Batch) error {

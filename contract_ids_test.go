@@ -227,3 +227,30 @@ func TestContractIDs_Expiry(t *testing.T) {
 		check(reopen(t, d).rig, 30)
 	})
 }
+
+// Who runs a transaction again under its ID, while it is being committed, waits for
+// the outcome with the first: what is enlisted again is there already.
+func TestContractIDs_RunAgainWhilePreparing(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		r := start(t, dtc.Config{})
+		a, release := newTwo(t, "a"), make(chan struct{})
+		a.next(prepare, deaf(release))
+		o := &dtc.TxOptions{ID: uuid.Must(uuid.NewV7())}
+		run := func() error {
+			return r.Run(background, o, func(tx *dtc.Tx) error { return tx.Enlist(background, a, []byte(secret)) })
+		}
+		first, second := make(chan error), make(chan error)
+		go func() { first <- run() }()
+		synctest.Wait()
+		go func() { second <- run() }()
+		synctest.Wait()
+		ok(t, r.Enlist(background, o.ID, a, []byte(secret)))
+		is(t, r.Enlist(background, o.ID, newTwo(t, "b"), nil), dtc.ErrNotActive)
+		is(t, r.Enlist(background, o.ID, a, []byte("another")), dtc.ErrAlreadyEnlisted)
+		close(release)
+		ok(t, <-first)
+		ok(t, <-second)
+		a.expect("prepare commit")
+		is(t, r.Enlist(background, o.ID, a, []byte(secret)), dtc.ErrNotActive)
+	})
+}

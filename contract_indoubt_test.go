@@ -265,3 +265,74 @@ func TestContractInDoubt_JournalFailed(t *testing.T) {
 		p.expect("prepare")
 	})
 }
+
+// A branch that is being told again, for its transaction has finished, is not
+// rolled back when the outcome expires meanwhile.
+func TestContractInDoubt_ExpiresMeanwhile(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		r := start(t, dtc.Config{Name: "shop", Journal: newDisk(t).journal(), MaxHistory: 1})
+		b := newLister(t, "b")
+		id := r.begin(b)
+		ok(t, r.Commit(background, id))
+		b.fake.mu.Lock()
+		b.state[id] = "prepared" // restored from a copy
+		b.fake.mu.Unlock()
+		b.every(commit, refuse)
+		b.every(rollback, func(context.Context, participant.Branch) error {
+			t.Error("rolled back")
+			return nil
+		})
+		b.lists(func(string) ([]uuid.UUID, error) {
+			if b.became(id) == "prepared" {
+				return []uuid.UUID{id}, nil
+			}
+			return nil, nil
+		})
+		pass(2 * time.Minute)
+		for range 2 {
+			ok(t, r.execute(newTwo(t, "x")))
+		}
+		pass(3 * time.Minute)
+		b.every(commit, nil)
+		pass(time.Minute)
+		if b.became(id) != "committed" {
+			t.Errorf("b is %q: %s", b.became(id), b.ops())
+		}
+	})
+}
+
+// Three participants list one branch each that no transaction knows, under one id.
+// That one of them does not take its rollback at once holds up none of the others
+// until the next regular question.
+func TestContractInDoubt_SeveralUnderOneID(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		r := start(t, dtc.Config{Name: "shop", Journal: newDisk(t).journal(), RecoveryInterval: time.Hour})
+		id := uuid.Must(uuid.NewV7())
+		pass(time.Second)
+		ok(t, r.Close())
+		r = start(t, dtc.Config{Name: "shop", Journal: newDisk(t).journal(), RecoveryInterval: time.Hour})
+		var listers []*lister
+		var ps []participant.Participant
+		for _, name := range []string{"a", "b", "c"} {
+			l := newLister(t, name)
+			l.recovered = true
+			l.lists(func(string) ([]uuid.UUID, error) {
+				if l.became(id) == "" {
+					return []uuid.UUID{id}, nil
+				}
+				return nil, nil
+			})
+			for range 3 {
+				l.next(rollback, refuse)
+			}
+			listers, ps = append(listers, l), append(ps, l)
+		}
+		ok(t, r.Register(ps...))
+		pass(10 * time.Minute)
+		for _, l := range listers {
+			if got := l.became(id); got != "rolled back" {
+				t.Errorf("%s is %q: %s", l.name, got, l.ops())
+			}
+		}
+	})
+}

@@ -9,6 +9,7 @@ import (
 	"github.com/google/uuid"
 
 	"github.com/seed-d36415c0/dtc"
+	"github.com/seed-d36415c0/dtc/journal"
 	"github.com/seed-d36415c0/dtc/participant"
 )
 
@@ -250,5 +251,41 @@ func TestContractRecovery_AnsweredSurvives(t *testing.T) {
 			}
 			ok(t, after.Close())
 		}
+	})
+}
+
+// Recovery forces what it read before it acts on it: what a process that was
+// killed had only written could still be lost with the machine.
+func TestContractRecovery_ForcesFirst(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		d := newDisk(t)
+		r := start(t, dtc.Config{Name: "shop", Journal: d.journal()})
+		dead := newTwo(t, "a")
+		dead.every(commit, refuse)
+		id := r.begin(dead)
+		ok(t, r.Commit(background, id))
+		ok(t, r.Close())
+
+		var events []string
+		tell := func(what string) error {
+			events = append(events, what)
+			return nil
+		}
+		j := &faulty{Journal: d.journal()}
+		j.on(nil, func(b journal.Batch) error {
+			if b.Force {
+				return tell("forced")
+			}
+			return nil
+		})
+		a := newTwo(t, "a")
+		a.recovered = true
+		a.every(commit, func(context.Context, participant.Branch) error { return tell("told") })
+		again := start(t, dtc.Config{Name: "shop", Journal: j, Participants: []participant.Participant{a}})
+		pass(time.Minute)
+		if len(events) < 2 || events[0] != "forced" || events[1] != "told" {
+			t.Errorf("what happened: %q", events)
+		}
+		again.outcome(id, dtc.Committed)
 	})
 }

@@ -18,6 +18,29 @@ import (
 	"github.com/seed-d36415c0/dtc/participant"
 )
 
+// A journal that has failed is not asked to write any more, whatever is still
+// under way.
+func TestContract_JournalFails_ForGood(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		j := &faulty{Journal: newDisk(t).journal()}
+		r := start(t, dtc.Config{Journal: j})
+		a := newTwo(t, "a")
+		first, second := r.begin(a), r.begin(a)
+		asked := 0
+		j.on(func(journal.Batch) error {
+			asked++
+			return errDisk
+		}, nil)
+		is(t, r.Commit(background, first), dtc.ErrJournalFailed)
+		j.heal()
+		is(t, r.Commit(background, second), dtc.ErrJournalFailed)
+		pass(time.Minute)
+		if asked != 1 {
+			t.Errorf("asked %d times", asked)
+		}
+	})
+}
+
 // Row: the journal fails, at the commit record, which may be on disk or not.
 func TestContract_JournalFails_Commit(t *testing.T) {
 	for name, written := range map[string]bool{"not written": false, "written": true} {

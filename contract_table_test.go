@@ -413,3 +413,21 @@ func TestContract_Participant11(t *testing.T) {
 		r.live(0)
 	})
 }
+
+// Row: Enlist again: the same name and payload has no effect; another payload is
+// refused, and the transaction goes on.
+func TestContract_EnlistAgain(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		r := start(t, dtc.Config{MaxParticipants: 1})
+		a := newTwo(t, "a")
+		id := r.begin(a)
+		ok(t, r.Enlist(background, id, a, []byte(secret)))
+		err := r.Enlist(background, id, a, []byte("another"))
+		is(t, err, dtc.ErrAlreadyEnlisted)
+		if e := as[*dtc.AlreadyEnlistedError](t, err); e.ID != id || e.Participant != "a" {
+			t.Errorf("%+v", e)
+		}
+		ok(t, r.Commit(background, id))
+		a.expect("prepare commit")
+	})
+}

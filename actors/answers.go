@@ -110,14 +110,16 @@ func (t *Transaction) appended(m messages.Appended) {
 }
 
 // failEnlistments tells those who wait for their enlistment to be forced that
-// it will not be.
+// it will not be; err may be nil where the transaction's own causes say why.
 func (t *Transaction) failEnlistments(err error) {
 	for i := range t.parts {
 		p := &t.parts[i]
 		for _, r := range p.replies {
 			res := t.result()
 			res.Refused, res.Participant = messages.RefusedNotActive, p.branch.Participant
-			res.Causes = append(res.Causes, messages.Cause{Err: err})
+			if err != nil {
+				res.Causes = append(res.Causes, messages.Cause{Err: err})
+			}
 			r.Send(res)
 		}
 		p.replies = nil

@@ -2,6 +2,7 @@ package actors
 
 import (
 	"context"
+	"slices"
 	"sync"
 	"sync/atomic"
 	"time"
@@ -94,8 +95,11 @@ type gateway struct {
 	branches map[uuid.UUID]*branchCalls
 	// queue holds branches whose next call waits for others to return.
 	queue []*branchCalls
-	kept  keptAnswers
-	wire  wire
+	// queueLimit is how long the queue may get before calls that have expired are
+	// dropped from it.
+	queueLimit int
+	kept       keptAnswers
+	wire       wire
 }
 
 // branchCalls is the calls of one branch: one that runs, and one that waits for
@@ -184,12 +188,30 @@ func (g *gateway) call(c actor.Context, m *messages.Call) {
 // begin starts the branch's call, or has it wait until another one returns.
 func (g *gateway) begin(b *branchCalls) {
 	if g.running >= g.limit {
-		g.queue = append(g.queue, b)
+		g.queueUp(b)
 		return
 	}
 	g.running++
 	b.begun = true
 	go g.run(b, b.running)
+}
+
+// queueUp has a branch wait. When the queue has doubled, calls that nobody waits
+// for any more are dropped: their transactions have left memory, and call again
+// when they are taken up. So a participant that hangs holds nothing.
+func (g *gateway) queueUp(b *branchCalls) {
+	if len(g.queue) >= g.queueLimit {
+		now := time.Now()
+		g.queue = slices.DeleteFunc(g.queue, func(b *branchCalls) bool {
+			expired := now.After(b.running.Expires)
+			if expired {
+				delete(g.branches, b.id)
+			}
+			return expired
+		})
+		g.queueLimit = 2*len(g.queue) + 64
+	}
+	g.queue = append(g.queue, b)
 }
 
 // run makes one call that may block. It always reports back, also when the
@@ -213,22 +235,28 @@ func (g *gateway) run(b *branchCalls, m *messages.Call) {
 func (g *gateway) returned(r *returned) {
 	g.running--
 	b := r.calls
-	heard := g.answer(b.running, r.result, r.err, r.took)
-	if !heard || time.Now().After(b.running.Expires) {
-		// Whoever asked has gone, or has given the call up.
-		g.kept.keep(b.id, b.running.Op, r.result)
-	}
+	// Last, as a listener that hears of it may end this goroutine.
+	defer g.passOn(b.running, r)
 	b.running, b.begun, b.waiting = b.waiting, false, nil
 	if b.running == nil {
 		delete(g.branches, b.id)
 	} else {
-		g.queue = append(g.queue, b)
+		g.queueUp(b)
 	}
 	for g.running < g.limit && len(g.queue) > 0 {
 		next := g.queue[0]
 		g.queue[0] = nil
 		g.queue = g.queue[1:]
 		g.begin(next)
+	}
+}
+
+// passOn answers a call that has returned.
+func (g *gateway) passOn(m *messages.Call, r *returned) {
+	heard := g.answer(m, r.result, r.err, r.took)
+	if !heard || time.Now().After(m.Expires) {
+		// Whoever asked has gone, or has given the call up.
+		g.kept.keep(r.calls.id, m.Op, r.result)
 	}
 }
 

@@ -6,6 +6,8 @@ import (
 	"slices"
 	"time"
 
+	"github.com/asynkron/protoactor-go/actor"
+
 	"github.com/seed-d36415c0/dtc/journal"
 	"github.com/seed-d36415c0/dtc/messages"
 	"github.com/seed-d36415c0/dtc/protocol"
@@ -14,10 +16,8 @@ import (
 // errOverdue is what is said of a participant that does not answer in time.
 var errOverdue = errors.New("dtc: no answer in time")
 
-// Left tells the supervisor that a transaction has left memory unfinished; its
-// actor has stopped.
+// Left is a transaction that has left memory unfinished.
 type Left struct {
-	Handle *Handle
 	// Record is set if the journal holds none: the supervisor keeps it instead.
 	Record *journal.Record
 	// Settle is a branch to settle by hand; nil for none.
@@ -134,13 +134,11 @@ func (t *Transaction) isWaitedFor(participant string) bool {
 // cannotTakeUp stops an actor whose record is not to be had. With no error the
 // transaction has finished meanwhile; with one, it is tried again later.
 func (t *Transaction) cannotTakeUp(err error) {
-	t.handle.Close()
-	t.refuseSettle()
 	if err != nil {
 		t.emit(Event{Kind: EventParked, Err: err})
 	}
-	t.env.Supervisor.Send(&Left{Handle: t.handle, Gone: err == nil})
-	t.context.Send(t.self, lastCall{})
+	t.left = &Left{Gone: err == nil}
+	t.closeMailbox()
 }
 
 // end writes the end, if there is anything to end, and leaves.
@@ -217,30 +215,59 @@ func (t *Transaction) closeMailbox() {
 	t.handle.Release()
 	t.handle.Close()
 	t.timer.stop()
-	t.context.Send(t.self, lastCall{})
+	t.closed = true
+	t.closings++
+	t.context.Send(t.self, lastCall{t.closings})
+}
+
+// reopen lets messages in again: an enlistment that the application was told of
+// came behind the end, and its branch is to be rolled back like any other. The
+// transaction holds no slot any more.
+func (t *Transaction) reopen() {
+	t.handle.Open(t.context.ActorSystem().Root, func() *actor.PID { return t.self })
+	t.timer.restart()
+	t.closed = false
+}
+
+// closeAgain is for when the enlistment made no difference.
+func (t *Transaction) closeAgain() {
+	if !t.closed && t.tx.Left() {
+		t.closeMailbox()
+	}
 }
 
 // stop ends the actor, unless something that came before the last call has
-// given it new work.
-func (t *Transaction) stop() {
-	if t.abandoned {
-		t.refuseSettle()
-		t.context.Stop(t.self)
+// given it new work. Whoever is still to be answered is.
+func (t *Transaction) stop(m lastCall) {
+	if m.closing != t.closings || !t.closed {
 		return
 	}
-	if t.resume != nil && len(t.parts) == 0 || t.tx.Left() {
-		if t.tx.Len() > 0 && !t.finished() {
-			left := &Left{Handle: t.handle, Settle: t.late}
-			if !t.written {
-				left.Record = t.record(t.recordKind())
-			}
-			t.late = nil
-			t.env.Supervisor.Send(left)
+	if !t.abandoned && t.tx.Len() > 0 && !t.finished() {
+		t.left = &Left{Settle: t.late}
+		t.late = nil
+		if !t.written {
+			t.left.Record = t.record(t.recordKind())
 		}
-		t.refuseSettle()
-		t.context.Stop(t.self)
 	}
+	t.answerWaiters(t.parting())
+	t.failEnlistments(nil)
+	t.refuseSettle()
+	t.context.Stop(t.self)
 }
+
+// parting is the answer to whoever asked too late to get another one.
+func (t *Transaction) parting() messages.Result {
+	r := t.result()
+	if r.Outcome != protocol.OutcomeCommitted && r.Outcome != protocol.OutcomeRolledBack {
+		r.Outcome = protocol.Unknown
+		r.Causes = append(r.Causes, messages.Cause{Err: ErrClosed})
+	}
+	return r
+}
+
+// Left returns what is to become of a transaction whose actor has stopped; nil if
+// it has finished, or is left to the journal.
+func (t *Transaction) Left() *Left { return t.left }
 
 func (t *Transaction) finished() bool {
 	s := t.tx.State()

@@ -1,6 +1,7 @@
 package actors
 
 import (
+	"errors"
 	"fmt"
 	"sync/atomic"
 
@@ -79,18 +80,28 @@ func (l *Log) write(b journal.Batch) (err error) {
 	if err := l.Err(); err != nil {
 		return err
 	}
+	err = errJournalExits // unless Append returns
 	defer func() {
-		if p := recover(); p != nil {
-			err = fmt.Errorf("journal panicked: %v", p)
-		}
 		if err != nil {
 			l.failed(err)
 		}
 	}()
+	defer journalPanic(&err)
 	if b.Force {
 		l.syncs.Add(1)
 	}
-	return l.Journal.Append(b)
+	err = l.Journal.Append(b)
+	return err
+}
+
+// errJournalExits says that the journal ended the goroutine it was called on.
+var errJournalExits = errors.New("journal ended the goroutine of its call")
+
+// journalPanic makes an error of a panic of the journal.
+func journalPanic(err *error) {
+	if p := recover(); p != nil {
+		*err = fmt.Errorf("journal panicked: %v", p)
+	}
 }
 
 // failed keeps the first failure, and tells of it.
@@ -100,12 +111,34 @@ func (l *Log) failed(err error) {
 	}
 }
 
-// Record reads a transaction's record. A panic of the journal is an error.
+// Record reads a transaction's record. It is an error if the journal panics or
+// ends the goroutine, which is not the caller's.
 func (l *Log) Record(id uuid.UUID) (r journal.Record, ok bool, err error) {
-	defer func() {
-		if p := recover(); p != nil {
-			err = fmt.Errorf("journal panicked: %v", p)
-		}
+	done := make(chan struct{})
+	err = errJournalExits
+	go func() {
+		defer close(done)
+		defer journalPanic(&err)
+		r, ok, err = l.Journal.Record(id)
 	}()
-	return l.Journal.Record(id)
+	<-done
+	return r, ok, err
+}
+
+// Records goes through all records until each returns false. A panic of the
+// journal is an error.
+func (l *Log) Records(each func(*journal.Record) bool) (err error) {
+	defer journalPanic(&err)
+	for r, err := range l.Journal.Records(uuid.Nil) {
+		if err != nil || !each(&r) {
+			return err
+		}
+	}
+	return nil
+}
+
+// Close closes the journal. A panic of it is an error.
+func (l *Log) Close() (err error) {
+	defer journalPanic(&err)
+	return l.Journal.Close()
 }

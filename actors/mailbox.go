@@ -120,6 +120,9 @@ func (m *mailbox) next() (message any, system, ok bool) {
 	return m.user.pop(), false, true
 }
 
+// maxSpare is for how many items an empty queue keeps room.
+const maxSpare = 4096
+
 // queue is a first-in first-out queue that reuses its memory when it is empty.
 type queue[T any] struct {
 	items []T
@@ -136,6 +139,8 @@ func (q *queue[T]) pop() T {
 	q.items[q.head] = none
 	q.head++
 	switch {
+	case q.head == len(q.items) && cap(q.items) > maxSpare:
+		q.items, q.head = nil, 0
 	case q.head == len(q.items):
 		q.items, q.head = q.items[:0], 0
 	case q.head >= 64 && q.head*2 >= len(q.items):

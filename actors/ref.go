@@ -52,7 +52,11 @@ func (r *Ref) PID() *actor.PID {
 
 // lastCall is what an actor that has closed its Ref sends itself: nothing comes
 // after it.
-type lastCall struct{}
+type lastCall struct {
+	// closing says which closing of a transaction's Ref it is behind: one that was
+	// opened again since waits for its next.
+	closing uint32
+}
 
 // LastCall is the last message to a gateway or the journal writer, behind the
 // closing of its Ref: it stops the actor.

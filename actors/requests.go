@@ -19,6 +19,10 @@ func (t *Transaction) enlist(m *messages.Enlist) {
 		return
 	}
 	t.asking = m.Reply
+	if posted && t.closed && !t.abandoned {
+		t.reopen()
+		defer t.closeAgain()
+	}
 	refused := t.tryEnlist(m.Enlistment, posted)
 	switch {
 	case refused != messages.NotRefused && posted:
@@ -54,7 +58,7 @@ func (t *Transaction) tryEnlist(e messages.Enlistment, posted bool) messages.Ref
 		switch {
 		case !bytes.Equal(t.parts[i].branch.Payload, e.Payload):
 			return messages.RefusedConflict
-		case t.tx.State() != protocol.Active && !posted:
+		case !posted && (t.tx.Stray(i) || t.tx.Outcome() != protocol.Undecided):
 			return messages.RefusedNotActive
 		}
 		return messages.NotRefused
@@ -92,7 +96,7 @@ func (t *Transaction) addPart(e messages.Enlistment) {
 	t.parts = append(t.parts, part{
 		gateway:     gateway,
 		participant: e.Participant,
-		branch:      t.branch(e.Branch.Name, bytes.Clone(e.Payload)),
+		branch:      t.branch(e.Branch.Name, e.Payload),
 	})
 }
 
@@ -224,13 +228,21 @@ func (t *Transaction) unfinished() (list []messages.Cause) {
 		}
 		op, _ := t.tx.Op(i)
 		c := messages.Cause{Participant: t.parts[i].branch.Participant, Op: op, Err: t.parts[i].err}
-		if c.Err == nil {
+		switch {
+		case c.Err != nil:
+		case t.tx.Waiting(i):
+			c.Err = errUnanswered
+		default:
 			c.Timeout = t.env.Limits.ParticipantTimeout
 		}
 		list = append(list, c)
 	}
 	return list
 }
+
+// errUnanswered is why a branch is waited for whose call is still under way, or
+// waits for one before it to return.
+var errUnanswered = errors.New("dtc: has not answered yet")
 
 // addCause adds a reason for the rollback, one per participant.
 func (t *Transaction) addCause(c messages.Cause) {
@@ -264,19 +276,14 @@ func (t *Transaction) detail() messages.Detail {
 }
 
 // leave stops waiting, as the coordinator closes.
-func (t *Transaction) leave() {
+func (t *Transaction) leave(now bool) {
 	t.step(protocol.Event{Kind: protocol.WaitOver}, messages.Cause{})
-	if t.tx.Left() {
+	if t.closed {
 		return
 	}
-	r := t.result()
-	if r.Outcome != protocol.OutcomeCommitted && r.Outcome != protocol.OutcomeRolledBack {
-		r.Outcome = protocol.Unknown
-		r.Causes = append(r.Causes, messages.Cause{Err: ErrClosed})
-	}
-	t.answerWaiters(r)
+	t.answerWaiters(t.parting())
 	t.timer.wait = time.Time{}
-	if t.env.Log.Err() != nil {
+	if now || t.env.Log.Err() != nil {
 		t.abandon()
 	}
 }

@@ -38,6 +38,10 @@ func (t *Transaction) save() {
 	case *messages.Inspect:
 		m.Reply.Send(messages.Detail{ID: t.id, Label: t.label, State: t.handle.State(), Began: t.began})
 	case lastCall:
+		if m := t.execute; m != nil { // it failed before it had begun
+			t.execute = nil
+			t.waiters = append(t.waiters, waiter{reply: m.Reply})
+		}
 		t.reply(t.refusal())
 		t.refuseSettle()
 		t.failEnlistments(ErrActorFailed)
@@ -67,14 +71,14 @@ func Revive(failed *Transaction, record *journal.Record) *Transaction {
 	return t
 }
 
-// GiveUp answers whoever waits for a transaction whose actors keep failing.
+// GiveUp answers whoever waits for a transaction whose actors keep failing, or of
+// which a failed journal does not tell what is decided.
 func (t *Transaction) GiveUp() {
-	r := messages.Result{
+	if t.handle.Outcome() == protocol.Undecided {
+		t.handle.SetState(protocol.InDoubt)
+	}
+	t.answerWaiters(messages.Result{
 		Transaction: t.id, Outcome: t.handle.Outcome(),
 		Causes: append(t.causes, messages.Cause{Err: ErrActorFailed}),
-	}
-	if r.Outcome == protocol.Undecided {
-		r.Outcome = protocol.Unknown
-	}
-	t.answerWaiters(r)
+	})
 }

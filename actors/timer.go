@@ -22,13 +22,16 @@ type timer struct {
 	stopped    bool
 }
 
-// stop is final: the transaction takes no more messages.
+// stop is for when the transaction takes no more messages.
 func (r *timer) stop() {
 	r.stopped = true
 	if r.timer != nil {
 		r.timer.Stop()
 	}
 }
+
+// restart is for when it takes them again.
+func (r *timer) restart() { r.stopped, r.set = false, time.Time{} }
 
 // arm sets the timer for the earliest deadline. A timer that is set for an
 // earlier instant is left: it then finds nothing due, and is set again.

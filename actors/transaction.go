@@ -42,7 +42,13 @@ type Transaction struct {
 	failed bool
 	// abandoned: the coordinator closes, and the transaction cannot be finished.
 	abandoned bool
-	causes    []messages.Cause
+	// closed: no more messages come in, and the last call is on its way.
+	closed   bool
+	closings uint32 // how often that was so
+	// left is what the supervisor is to know when the actor has stopped; nil if the
+	// transaction has finished.
+	left   *Left
+	causes []messages.Cause
 	// base is the number that the first call of a resumed transaction follows.
 	base uint32
 	// settled says what a person settled by hand, how and why.
@@ -132,9 +138,9 @@ func (t *Transaction) Receive(c actor.Context) {
 	case *messages.Closing:
 		t.close()
 	case *messages.Leave:
-		t.leave()
+		t.leave(m.Now)
 	case lastCall:
-		t.stop()
+		t.stop(m)
 	case *actor.Started:
 		t.started()
 	case *actor.Stopping:
@@ -157,9 +163,9 @@ func (t *Transaction) started() {
 	case t.resume != nil:
 		t.takeUp()
 	case t.execute != nil:
+		t.tellBegan()
 		m := t.execute
 		t.execute = nil
-		t.tellBegan()
 		t.askCommit(m)
 	default:
 		t.tellBegan()

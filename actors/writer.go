@@ -82,7 +82,11 @@ func (w *writer) flush(c actor.Context) {
 	}
 	w.writing, w.pending, w.writes = w.pending[:n:n], w.pending[n:], batch.Writes
 	root, self := c.ActorSystem().Root, c.Self()
-	go func() { root.Send(self, written{w.log.write(batch)}) }()
+	go func() {
+		done := written{errJournalExits}
+		defer func() { root.Send(self, done) }()
+		done.err = w.log.write(batch)
+	}()
 }
 
 // answer tells everybody how the batch ended.

@@ -49,7 +49,8 @@ type (
 		Gateway Address
 		// Participant is the very value the application enlisted.
 		Participant participant.Participant
-		Payload     []byte
+		// Payload is nobody else's.
+		Payload []byte
 	}
 
 	// Enlist asks for a branch. With no Reply it is posted: the application has
@@ -89,8 +90,9 @@ type (
 	Closing struct{}
 
 	// Leave tells a transaction to answer whoever waits and to leave memory, as
-	// its coordinator waits no longer.
-	Leave struct{}
+	// its coordinator waits no longer. With Now it leaves whatever is under way:
+	// the journal, when it is read again, says what is to be done.
+	Leave struct{ Now bool }
 )
 
 // Refusal says why an enlistment was refused.

@@ -3,6 +3,7 @@ package supervisor
 import (
 	"bytes"
 	"errors"
+	"fmt"
 	"slices"
 
 	"github.com/google/uuid"
@@ -61,7 +62,7 @@ func (s *Supervisor) Refusal() error {
 		return actors.ErrClosed
 	}
 	if err := s.Log.Err(); err != nil {
-		return errors.Join(actors.ErrJournalFailed, err)
+		return fmt.Errorf("%w: %w", actors.ErrJournalFailed, err)
 	}
 	return nil
 }
@@ -92,8 +93,12 @@ func (r *root) again(m *messages.Begin) bool {
 // unknown deals with an id that the directory does not hold; false if it is
 // new.
 func (r *root) unknown(m *messages.Begin) bool {
-	if ended, ok := r.Unlisted(m.ID); ok {
-		r.answer(m, &ended)
+	switch outcome, ok, err := r.unlisted(m.ID); {
+	case err != nil:
+		r.refuse(m, fmt.Errorf("%w: %w", actors.ErrJournalFailed, err))
+		return true
+	case ok:
+		r.answer(m, &messages.Result{Transaction: m.ID, Outcome: outcome})
 		return true
 	}
 	horizon := r.Horizon()
@@ -145,7 +150,6 @@ func (r *root) admit(m *messages.Begin) bool {
 		h.Release()
 		return true
 	}
-	r.add(h)
 	r.spawn(&child{actor: actors.NewTransaction(r.env, h, m), handle: h})
 	if m.Outcome == nil {
 		m.Reply.Send(messages.Begun{})
@@ -197,15 +201,16 @@ func Ended(h *actors.Handle) messages.Result {
 	return res
 }
 
-// Unlisted looks in the journal for a transaction that is parked but not in the
-// directory, because there are so many. It may be called from everywhere.
-func (s *Supervisor) Unlisted(id uuid.UUID) (messages.Result, bool) {
+// unlisted looks in the journal for a transaction that is parked but not in the
+// directory, because there are so many. With an error nobody knows whether there
+// is such a one. It may be called from everywhere.
+func (s *Supervisor) unlisted(id uuid.UUID) (outcome protocol.Outcome, ok bool, err error) {
 	if !s.overflow.Load() {
-		return messages.Result{}, false
+		return protocol.Undecided, false, nil
 	}
 	record, ok, err := s.Log.Record(id)
 	if err != nil || !ok {
-		return messages.Result{}, false
+		return protocol.Undecided, false, err
 	}
-	return messages.Result{Transaction: id, Outcome: recordState(record.Kind).Outcome()}, true
+	return recordState(record.Kind).Outcome(), true, nil
 }

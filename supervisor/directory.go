@@ -92,6 +92,17 @@ func (d *Directory) remove(id uuid.UUID) {
 	delete(s.byID, id)
 }
 
+// removeFinished removes a handle, unless its transaction has been taken up
+// again because a branch turned up late.
+func (d *Directory) removeFinished(id uuid.UUID) {
+	s := d.shard(id)
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	if h := s.byID[id]; h != nil && h.Finished() && h.PID() == nil && h.Ending().Parked == nil {
+		delete(s.byID, id)
+	}
+}
+
 // All goes through the handles, in no order, until f returns false.
 func (d *Directory) All(f func(*actors.Handle) bool) {
 	// What is folded meanwhile is in the second list too, and not missed.

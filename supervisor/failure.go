@@ -1,6 +1,8 @@
 package supervisor
 
 import (
+	"time"
+
 	"github.com/seed-d36415c0/dtc/actors"
 	"github.com/seed-d36415c0/dtc/journal"
 	"github.com/seed-d36415c0/dtc/messages"
@@ -34,7 +36,14 @@ func (r *root) comeBack(c *child) {
 func (r *root) revive(m *revive) {
 	c := m.child
 	record, ok, err := r.Log.Record(c.handle.ID)
-	if err == nil && c.lives < maxLives {
+	if err != nil && r.Log.Err() == nil && r.closing == nil {
+		// Nobody knows what was decided before the journal can be read.
+		to := &r.Ref
+		time.AfterFunc(r.config.Limits.Retry.Initial, func() { to.Send(m) })
+		return
+	}
+	known := err == nil && r.Log.Err() == nil
+	if known && c.lives < maxLives {
 		var found *journal.Record
 		if ok {
 			found = &record
@@ -46,14 +55,16 @@ func (r *root) revive(m *revive) {
 	}
 	c.actor.GiveUp()
 	c.handle.Release()
-	left := &actors.Left{Handle: c.handle}
-	if !ok {
-		left.Record = c.actor.Unrecorded()
-	}
 	if c.resumed != nil {
 		r.parked.stopped(c.resumed)
 	}
-	r.left(left)
+	if known {
+		left := &actors.Left{}
+		if !ok {
+			left.Record = c.actor.Unrecorded()
+		}
+		r.left(c.handle, left)
+	}
 	r.admitWaiting()
 	r.closingProgress()
 }

@@ -10,6 +10,7 @@ import (
 	"github.com/google/uuid"
 
 	"github.com/seed-d36415c0/dtc/actors"
+	"github.com/seed-d36415c0/dtc/journal"
 )
 
 // history is the finished transactions, in the order in which they finished.
@@ -22,7 +23,7 @@ type history struct {
 	mu      sync.Mutex
 	ring    []finished
 	head    int
-	horizon uuid.UUID // the greatest id that has expired
+	horizon uuid.UUID // the greatest id, of version 7, that has expired
 	through int64     // when the last expired one finished
 	unsaved int       // how many have expired since the journal was told
 	size    atomic.Int64
@@ -55,8 +56,8 @@ func (d *Directory) Retire(h *actors.Handle) time.Time {
 }
 
 // archive takes a transaction whose actor has stopped into the history. It tells
-// whether the history wants something done: there is a first outcome to expire,
-// or many have left that the journal still keeps.
+// whether the history wants something done: it is the next outcome to expire, or
+// many have left that the journal still keeps.
 func (d *Directory) archive(h *actors.Handle) (due bool) {
 	y := &d.history
 	y.mu.Lock()
@@ -74,9 +75,8 @@ func (d *Directory) archive(h *actors.Handle) (due bool) {
 		d.dropOldest()
 	}
 	d.fold(h)
-	size := len(y.ring) - y.head
-	y.size.Store(int64(size))
-	return size == 1 || y.unsaved >= y.chunk()
+	y.size.Store(int64(len(y.ring) - y.head))
+	return y.ring[y.head].at == at || y.unsaved >= y.chunk()
 }
 
 // insert finds the place of a transaction, which is near the end: actors stop in
@@ -117,11 +117,20 @@ func (d *Directory) dropOldest() {
 // holds the history's lock.
 func (d *Directory) expire(f finished) {
 	y := &d.history
-	if bytes.Compare(f.id[:], y.horizon[:]) > 0 {
+	if f.id.Version() == 7 && bytes.Compare(f.id[:], y.horizon[:]) > 0 {
 		y.horizon = f.id
 	}
 	y.unsaved++
-	d.remove(f.id)
+	d.removeFinished(f.id)
+}
+
+// horizonOf is the horizon that a journal's header gives. One that is no version
+// 7 UUID is above them all: participants may list what they like.
+func horizonOf(h *journal.Header) uuid.UUID {
+	if h.Horizon.Version() != 7 {
+		return uuid.Nil
+	}
+	return h.Horizon
 }
 
 // expireOld forgets what finished longer ago than the retention.

@@ -13,7 +13,7 @@ import (
 // committed is the handle of a transaction that was committed at that instant,
 // in microseconds.
 func committed(n byte, at int64) *actors.Handle {
-	h := actors.NewHandle(uuid.UUID{15: n}, nil)
+	h := actors.NewHandle(uuid.UUID{6: 0x70, 8: 0x80, 15: n}, nil)
 	h.SetState(protocol.Committed)
 	h.SetEnding(actors.Ending{Finished: time.UnixMicro(at)})
 	return h
@@ -142,6 +142,9 @@ func TestHistoryExpiresByAge(t *testing.T) {
 	}
 	if d.archived(committed(2, start.Add(time.Second).UnixMicro())) {
 		t.Error("the second one needs nothing")
+	}
+	if !d.archived(committed(3, start.UnixMicro()-1)) {
+		t.Error("an earlier one is the first to expire")
 	}
 	d.expireOld(start.Add(time.Minute))
 	if d.Finished() != 1 {

@@ -44,14 +44,22 @@ type scanned struct {
 // scanAll asks every participant that can tell for its branches in doubt.
 func (r *root) scanAll() {
 	r.doubts.next = time.Time{}
+	r.scanEach(r.Registry.Gateways())
+}
+
+// scanEach asks those of the participants that can tell.
+func (r *root) scanEach(gateways []*actors.Gateway) {
 	if r.closing != nil || r.Log.Err() != nil {
 		return
 	}
-	for _, g := range r.Registry.Gateways() {
-		if g.Branch.Recoverable {
-			r.doubts.next = time.Now().Add(r.config.RecoveryInterval)
-			r.scan(g)
+	for _, g := range gateways {
+		if !g.Branch.Recoverable {
+			continue
 		}
+		if r.doubts.next.IsZero() {
+			r.doubts.next = time.Now().Add(r.config.RecoveryInterval)
+		}
+		r.scan(g)
 	}
 }
 
@@ -128,18 +136,19 @@ func (r *root) scanned(m *scanned) {
 // transaction that will settle it, and what it is to be told then. Unknown is
 // rolled back: a transaction is not forgotten before all have acknowledged.
 func (r *root) unaccounted(id uuid.UUID) (journal.Kind, bool) {
+	if r.parked.byID[id] != nil {
+		return 0, false
+	}
 	h := r.Directory.Find(id)
 	if h == nil {
-		if _, ok := r.Unlisted(id); ok {
-			return 0, false
-		}
-		return journal.Rollback, true
+		_, ok, err := r.unlisted(id)
+		return journal.Rollback, !ok && err == nil
 	}
 	switch h.State() {
 	case protocol.Committed:
-		return journal.Commit, h.PID() == nil && r.parked.byID[id] == nil
+		return journal.Commit, h.PID() == nil
 	case protocol.RolledBack:
-		return journal.Rollback, h.PID() == nil && r.parked.byID[id] == nil
+		return journal.Rollback, h.PID() == nil
 	default:
 		return 0, false
 	}
@@ -149,7 +158,7 @@ func (r *root) unaccounted(id uuid.UUID) (journal.Kind, bool) {
 // resolved under this id: this one's turn comes after that.
 func (r *root) resolvesAnother(id uuid.UUID, name string) bool {
 	e := r.parked.byID[id]
-	return e != nil && e.record != nil && !slices.Contains(e.names, name)
+	return e != nil && e.stray && !slices.Contains(e.names, name)
 }
 
 // resolve tells one participant what became of a branch. The id is taken first,
@@ -164,6 +173,7 @@ func (r *root) resolve(g *actors.Gateway, id uuid.UUID, kind journal.Kind) {
 	r.add(h)
 	e := &parkedEntry{
 		handle: h,
+		stray:  true,
 		names:  []string{g.Branch.Name},
 		record: &journal.Record{
 			Transaction: id, Kind: kind, Began: time.Now(),

@@ -37,8 +37,15 @@ func (s *Supervisor) Outcome(id uuid.UUID) (outcome protocol.Outcome, known bool
 	if h := s.Directory.Find(id); h != nil {
 		return h.Outcome(), true
 	}
-	if r, ok := s.Unlisted(id); ok {
-		return r.Outcome, true
+	switch outcome, ok, err := s.unlisted(id); {
+	case err != nil:
+		return protocol.Unknown, true
+	case ok:
+		return outcome, true
+	}
+	// It may have been taken up, or have finished, between the two looks.
+	if h := s.Directory.Find(id); h != nil {
+		return h.Outcome(), true
 	}
 	horizon := s.Horizon()
 	before := bytes.Compare(id[:], s.Incarnation[:]) < 0

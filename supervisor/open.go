@@ -1,6 +1,7 @@
 package supervisor
 
 import (
+	"errors"
 	"sync/atomic"
 
 	"github.com/asynkron/protoactor-go/actor"
@@ -15,7 +16,8 @@ import (
 type flags struct {
 	// stopping: no new transaction is taken.
 	stopping atomic.Bool
-	// overflow: more transactions are parked than the directory lists.
+	// overflow: more transactions have been parked than the directory lists, so
+	// that one which it does not hold may be in the journal. It stays so.
 	overflow atomic.Bool
 }
 
@@ -100,39 +102,68 @@ type Register struct {
 }
 
 func (r *root) register(m *Register) {
-	for _, p := range m.Participants {
-		if err := r.registerOne(p); err != nil {
-			m.Done <- err
-			return
-		}
+	if entered, ok := r.registerAll(m); ok {
+		r.scanEach(entered)
+		r.deliver()
+		r.schedule()
 	}
-	m.Done <- nil
-	r.scanAll()
-	r.deliver()
-	r.schedule()
 }
 
-func (r *root) registerOne(p participant.Participant) error {
+// errUnnamed says that a participant panicked when it was asked who it is, or
+// ended the goroutine.
+var errUnnamed = errors.New("participant panicked while it was registered")
+
+// registerAll always answers, whatever the participants do.
+func (r *root) registerAll(m *Register) (entered []*actors.Gateway, ok bool) {
+	answer := errUnnamed
+	defer func() { m.Done <- answer }()
+	for _, p := range m.Participants {
+		g, err := r.registerOne(p)
+		if err != nil {
+			answer = err
+			return nil, false
+		}
+		entered = append(entered, g)
+	}
+	answer = nil
+	return entered, true
+}
+
+func (r *root) registerOne(p participant.Participant) (*actors.Gateway, error) {
 	g, err := r.Match(p)
 	if err != nil || g != nil {
-		return err
+		return g, err
 	}
-	if r.stopping.Load() {
-		return actors.ErrClosed
+	if r.closing != nil {
+		return nil, actors.ErrClosed
 	}
 	if r.Registry.size() >= MaxRegistered {
-		return ErrTooManyNames
+		return nil, ErrTooManyNames
 	}
 	g = actors.NewGateway(p)
 	if g.Branch.Recoverable && r.config.Limits.Coordinator == "" {
-		return ErrNameless
+		return nil, ErrNameless
 	}
+	r.openGateway(g)
+	r.Registry.enter(g)
+	r.rekey(g.Branch.Name)
+	return g, nil
+}
+
+func (r *root) openGateway(g *actors.Gateway) {
 	g.Open(r.system.Root, func() *actor.PID {
 		return r.context.Spawn(r.dispatcher.Props(func() actor.Actor { return actors.NewGatewayActor(r.env, g) }))
 	})
-	r.Registry.enter(g)
-	r.rekey(g.Branch.Name)
-	return nil
+}
+
+// reopen gives a gateway a new actor whose actor somebody else has stopped: a
+// participant that is an actor knows its address.
+func (r *root) reopen(stopped *actor.PID) {
+	for _, g := range r.Registry.Gateways() {
+		if stopped.Equal(g.PID()) {
+			r.openGateway(g)
+		}
+	}
 }
 
 // rekey queues what waits for a participant that nobody had registered.

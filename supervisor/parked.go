@@ -24,6 +24,10 @@ type parking struct {
 	running int
 	byID    map[uuid.UUID]*parkedEntry
 	queues  map[string]*queue
+	// more: the journal may hold more than is listed here.
+	more bool
+	// refill is when to read it again, if that failed; zero if it has not.
+	refill time.Time
 }
 
 // parkedEntry is one parked transaction.
@@ -33,6 +37,9 @@ type parkedEntry struct {
 	record *journal.Record
 	// names of the participants that have not acknowledged.
 	names []string
+	// stray: not a transaction, but one branch that a participant listed and that
+	// none accounts for.
+	stray bool
 	tries int
 	last  time.Time // of the last try; zero before the first
 	due   time.Time
@@ -116,26 +123,35 @@ func (p *parking) stopped(e *parkedEntry) {
 }
 
 // left takes a transaction that has left memory unfinished.
-func (r *root) left(m *actors.Left) {
+func (r *root) left(h *actors.Handle, m *actors.Left) {
 	if m.Gone {
-		delete(r.parked.byID, m.Handle.ID)
-		r.remove(m.Handle.ID)
+		delete(r.parked.byID, h.ID)
+		r.remove(h.ID)
 		r.deliver()
 		return
 	}
-	e := r.parked.byID[m.Handle.ID]
+	r.park(h, m)
+	if m.Settle != nil {
+		r.settleParked(&SettleParked{h.ID, m.Settle})
+	}
+}
+
+// park lists a transaction, to be taken up later.
+func (r *root) park(h *actors.Handle, m *actors.Left) {
+	e := r.parked.byID[h.ID]
 	if e == nil {
 		if len(r.parked.byID) >= r.parked.limit && r.Log.Journal.Lasts() && m.Record == nil {
 			r.overflow.Store(true)
-			r.remove(m.Handle.ID)
+			r.parked.more = true
+			r.remove(h.ID)
 			return
 		}
-		e = &parkedEntry{handle: m.Handle, tries: -1}
-		r.parked.byID[m.Handle.ID] = e
+		e = &parkedEntry{handle: h, tries: -1}
+		r.parked.byID[h.ID] = e
 	}
 	e.tries++
 	e.record, e.now = m.Record, false
-	ending := m.Handle.Ending()
+	ending := h.Ending()
 	var parked actors.Parked
 	if ending.Parked != nil {
 		parked = *ending.Parked
@@ -150,7 +166,7 @@ func (r *root) left(m *actors.Left) {
 	}
 	parked.Tries, parked.Next = e.tries, e.due
 	ending.Parked = &parked
-	m.Handle.SetEnding(ending)
+	h.SetEnding(ending)
 	if len(e.names) == 0 {
 		e.names = []string{nobody}
 	}
@@ -191,6 +207,7 @@ func (r *root) deliver() {
 	if r.closing != nil || r.Log.Err() != nil {
 		return
 	}
+	r.refill()
 	now := time.Now()
 	for r.parked.running < r.parked.slots {
 		e := r.pick(now)
@@ -199,7 +216,6 @@ func (r *root) deliver() {
 		}
 		r.try(e, nil)
 	}
-	r.refill()
 	r.schedule()
 }
 
@@ -279,24 +295,24 @@ func (r *root) participantRecovered(name string) {
 }
 
 // refill reads more parked transactions from the journal, when there are more
-// than the list holds and half of that is done.
+// than the list holds and half of that is done. Where that fails it is tried
+// again later.
 func (r *root) refill() {
-	if !r.overflow.Load() || len(r.parked.byID) > r.parked.limit/2 {
+	p := &r.parked
+	if !p.more || len(p.byID) > p.limit/2 || time.Now().Before(p.refill) {
 		return
 	}
-	r.overflow.Store(false)
-	for record, err := range r.Log.Journal.Records(uuid.Nil) {
-		if err != nil {
-			break
+	full := false
+	err := r.Log.Records(func(record *journal.Record) bool {
+		full = len(p.byID) >= p.limit
+		if !full && r.Directory.Find(record.Transaction) == nil {
+			r.listRecovered(record)
 		}
-		if r.Directory.Find(record.Transaction) != nil {
-			continue
-		}
-		if len(r.parked.byID) >= r.parked.limit {
-			r.overflow.Store(true)
-			break
-		}
-		r.listRecovered(&record)
+		return !full
+	})
+	p.more, p.refill = full || err != nil, time.Time{}
+	if err != nil {
+		p.refill = time.Now().Add(r.config.Limits.Retry.Max)
 	}
 }
 

@@ -27,6 +27,10 @@ func (r *root) load() error {
 	switch mine := r.config.Limits.Coordinator; {
 	case header.Coordinator == mine:
 	case header.Coordinator == "":
+		// Participants know their branches by the name they were given.
+		if err := r.nothingUnfinished(); err != nil {
+			return err
+		}
 		header.Coordinator = mine
 		batch.Writes = append(batch.Writes, journal.Write{Header: &header})
 	case mine == "":
@@ -35,7 +39,7 @@ func (r *root) load() error {
 	default:
 		return fmt.Errorf("%w: it is %q's, not %q's", ErrName, header.Coordinator, mine)
 	}
-	r.history.horizon = header.Horizon
+	r.history.horizon = horizonOf(&header)
 	if err := r.loadOutcomes(); err != nil {
 		return err
 	}
@@ -49,6 +53,18 @@ func (r *root) load() error {
 		return err
 	}
 	return j.Append(batch)
+}
+
+// nothingUnfinished fails if the journal holds a record.
+func (r *root) nothingUnfinished() error {
+	for record, err := range r.config.Journal.Records(uuid.Nil) {
+		if err != nil {
+			return err
+		}
+		return fmt.Errorf("%w: it has none, and transaction %s was begun so: open it without a name until nothing is unfinished",
+			ErrName, record.Transaction)
+	}
+	return nil
 }
 
 func (r *root) loadOutcomes() error {
@@ -75,6 +91,7 @@ func (r *root) loadRecords() error {
 		}
 		if len(r.parked.byID) >= r.parked.limit {
 			r.overflow.Store(true)
+			r.parked.more = true
 			break
 		}
 		r.listRecovered(&record)
@@ -141,7 +158,7 @@ func (r *root) schedule() {
 			next = at
 		}
 	}
-	if r.parked.running < r.parked.slots {
+	if r.parked.running < r.parked.slots && r.Log.Err() == nil { // else nothing is delivered
 		for _, q := range r.parked.queues {
 			if len(q.entries) > 0 && !q.probe && (!q.told || r.Registry.Gateway(q.name) != nil) {
 				consider(q.entries[0].due)
@@ -149,6 +166,9 @@ func (r *root) schedule() {
 		}
 	}
 	consider(r.doubts.next)
+	if r.parked.more && len(r.parked.byID) <= r.parked.limit/2 {
+		consider(r.parked.refill)
+	}
 	consider(r.nextExpiry())
 	if next.IsZero() || !r.timerSet.IsZero() && !next.Before(r.timerSet) {
 		return

@@ -64,16 +64,10 @@ func (r *root) graceOver() {
 }
 
 // abandon stops the actors that nothing more can come of: those in doubt, and
-// those that a failed journal keeps in memory. Their callers have been answered.
+// those that a failed journal keeps in memory.
 func (r *root) abandon() {
-	for pid, c := range r.children {
-		c.handle.Close()
-		c.handle.Release()
-		for _, p := range r.context.Children() {
-			if p.Id == pid {
-				r.context.Stop(p)
-			}
-		}
+	for _, c := range r.children {
+		c.handle.Send(&messages.Leave{Now: true})
 	}
 }
 

@@ -94,11 +94,6 @@ func (r *root) Receive(c actor.Context) {
 		r.begin(m)
 	case *actor.Terminated:
 		r.terminated(m)
-	case *actors.Left:
-		r.left(m)
-		if m.Settle != nil {
-			r.settleParked(&SettleParked{m.Handle.ID, m.Settle})
-		}
 	case *actors.Recovered:
 		r.participantRecovered(m.Participant)
 	case *Register:
@@ -147,13 +142,19 @@ func (r *root) guard(message any) {
 // panicked is stopped, everybody else goes on with the next message.
 func (r *root) HandleFailure(_ *actor.ActorSystem, s actor.Supervisor, who *actor.PID, _ *actor.RestartStatistics, reason, message any) {
 	e := actors.Event{Kind: actors.EventActorFailed, Reason: fmt.Sprintf("%T: %v", message, reason)}
-	if c := r.children[who.Id]; c != nil && !c.failed {
+	switch c := r.children[who.Id]; {
+	case c == nil:
+		s.ResumeChildren(who)
+	case !c.failed:
 		c.failed = true
 		e.Transaction = c.handle.ID
 		c.actor.Fail(r.system.Root, who)
+		s.ResumeChildren(who)
+	default: // it failed again, while it saved what it could
+		e.Transaction = c.handle.ID
+		s.StopChildren(who)
 	}
-	r.config.Observer.Emit(e)
-	s.ResumeChildren(who)
+	r.config.Observer.Emit(e) // last, as a listener may end this goroutine
 }
 
 // spawn starts the actor of a transaction.
@@ -161,6 +162,7 @@ func (r *root) spawn(c *child) {
 	r.next = c.actor
 	c.name = r.freeName()
 	c.handle.Open(r.system.Root, func() *actor.PID {
+		r.add(c.handle) // who finds it waits until it is open
 		pid, err := r.context.SpawnNamed(r.props, c.name)
 		if err != nil {
 			panic(err)
@@ -191,23 +193,29 @@ func (r *root) freeName() string {
 func (r *root) terminated(m *actor.Terminated) {
 	c := r.children[m.Who.Id]
 	if c == nil {
+		r.reopen(m.Who)
 		r.closingTerminated()
 		return
 	}
 	delete(r.children, m.Who.Id)
 	r.names = append(r.names, c.name)
-	switch {
-	case c.failed:
+	if c.failed {
 		r.comeBack(c)
 		return
-	case c.resumed != nil:
-		r.parked.stopped(c.resumed)
-		r.markFull(c.resumed)
-		r.deliver()
 	}
-	if c.handle.Finished() && r.archive(c.handle) {
+	if c.resumed != nil {
+		r.parked.stopped(c.resumed)
+	}
+	switch left := c.actor.Left(); {
+	case left != nil:
+		r.left(c.handle, left)
+	case c.handle.Finished() && r.archive(c.handle):
 		r.saveExpired()
 		r.schedule()
+	}
+	if c.resumed != nil {
+		r.markFull(c.resumed)
+		r.deliver()
 	}
 	r.admitWaiting()
 	r.closingProgress()
