@@ -206,3 +206,40 @@ func TestContractLate_ActorDiesWhileForcing(t *testing.T) {
 		})
 	}
 }
+
+// The actor dies that has a late branch of a committed transaction rolled back: its
+// successor goes on with that, and tells it nothing else.
+func TestContractLate_ActorDiesWithALateBranch(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		var dead atomic.Bool
+		asked, goOn := make(chan struct{}), make(chan struct{})
+		r := start(t, dtc.Config{OnEvent: func(e dtc.Event) {
+			switch {
+			case e.Kind == dtc.EventCommitAsked:
+				close(asked)
+				<-goOn
+			case e.Kind == dtc.EventRetry && dead.CompareAndSwap(false, true):
+				runtime.Goexit()
+			}
+		}})
+		p := newTwo(t, "p")
+		p.next(rollback, refuse)
+		ok(t, r.Register(p))
+		var id uuid.UUID
+		_ = r.Run(background, nil, func(tx *dtc.Tx) error {
+			id = tx.ID()
+			go func() { _ = r.Commit(background, id) }()
+			<-asked
+			ok(t, tx.Enlist(background, p, nil))
+			close(goOn)
+			return nil
+		})
+		pass(time.Minute)
+		if !dead.Load() {
+			t.Error("the actor has not died")
+		}
+		r.outcome(id, dtc.Committed)
+		p.expect("rollback rollback")
+		r.live(0)
+	})
+}

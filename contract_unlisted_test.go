@@ -211,3 +211,45 @@ func TestContractUnlisted_ForeignID(t *testing.T) {
 		begins()
 	})
 }
+
+// Transactions whose participant is dead, more of them than the coordinator lists,
+// keep no others from being finished; nor are they forgotten.
+func TestContractUnlisted_DeadParticipant(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		d := newDisk(t)
+		r := start(t, dtc.Config{Journal: d.journal()})
+		dead, alive := newTwo(t, "dead"), newTwo(t, "alive")
+		dead.every(commit, refuse)
+		alive.every(commit, refuse)
+		begin := func(p participant.Participant) uuid.UUID {
+			id := r.begin(p)
+			ok(t, r.Commit(background, id))
+			return id
+		}
+		var stuck, others []uuid.UUID
+		for range 20 {
+			stuck = append(stuck, begin(dead))
+		}
+		for range 20 {
+			others = append(others, begin(alive))
+		}
+		ok(t, r.Close())
+		alive.every(commit, nil)
+		r = start(t, dtc.Config{
+			Journal: d.journal(), MaxHistory: 8, Participants: []participant.Participant{dead, alive},
+		})
+		pass(time.Hour / 2)
+		for i, id := range others {
+			if got := alive.became(id); got != "committed" {
+				t.Errorf("%d is %q", i, got)
+			}
+		}
+		dead.every(commit, nil)
+		pass(time.Hour / 2)
+		for i, id := range stuck {
+			if got := dead.became(id); got != "committed" {
+				t.Errorf("%d, whose participant was dead, is %q", i, got)
+			}
+		}
+	})
+}

@@ -48,7 +48,7 @@ func (t *Transaction) answered(m *messages.Answer) {
 func (t *Transaction) afterwards(m *messages.Answer) {
 	ending := t.handle.Ending()
 	op, attempt := t.tx.Op(m.Index)
-	if ending.Parked == nil || m.Result != protocol.Done || op != m.Op || attempt != m.Attempt {
+	if ending.Parked == nil || m.Result != protocol.Done || m.Op == protocol.Ask || op != m.Op || attempt != m.Attempt {
 		return
 	}
 	parked := *ending.Parked

@@ -86,6 +86,10 @@ func (t *Transaction) takeUp() {
 	if !t.tx.Left() {
 		t.step(protocol.Event{Kind: protocol.Resume, Attempt: t.base}, messages.Cause{Err: errRecovered})
 	}
+	for _, e := range t.posted {
+		t.enlist(&messages.Enlist{Enlistment: e})
+	}
+	t.posted = nil
 }
 
 // errRecovered is why a transaction was rolled back that was not decided when

@@ -125,11 +125,11 @@ func (l *Log) Record(id uuid.UUID) (r journal.Record, ok bool, err error) {
 	return r, ok, err
 }
 
-// Records goes through all records until each returns false. A panic of the
-// journal is an error.
-func (l *Log) Records(each func(*journal.Record) bool) (err error) {
+// Records goes through all records after an id until each returns false. A panic
+// of the journal is an error.
+func (l *Log) Records(after uuid.UUID, each func(*journal.Record) bool) (err error) {
 	defer journalPanic(&err)
-	for r, err := range l.Journal.Records(uuid.Nil) {
+	for r, err := range l.Journal.Records(after) {
 		if err != nil || !each(&r) {
 			return err
 		}

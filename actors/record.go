@@ -9,7 +9,28 @@ import (
 
 // record is what the journal is to know of the transaction.
 func (t *Transaction) record(kind protocol.Record) *journal.Record {
-	return t.recordOf(kind, t.tx.Unfinished)
+	r := &journal.Record{
+		Transaction: t.id,
+		Kind:        journalKind(kind),
+		Began:       t.began,
+		Label:       t.label,
+		Heuristic:   t.settled,
+		Branches:    make([]journal.Branch, 0, len(t.parts)),
+	}
+	for i := range min(len(t.parts), t.tx.Len()) {
+		// A branch that came too late is rolled back, and only a rollback record
+		// says that.
+		if kind != protocol.RollbackRecord && t.tx.Stray(i) {
+			continue
+		}
+		r.Branches = append(r.Branches, journal.Branch{
+			Participant: t.parts[i].branch.Participant,
+			TwoPhase:    t.tx.At(i).TwoPhase,
+			Pending:     t.tx.Unfinished(i),
+			Payload:     t.parts[i].branch.Payload,
+		})
+	}
+	return r
 }
 
 // Unrecorded is what a journal would hold of a transaction that has no record:
@@ -17,39 +38,21 @@ func (t *Transaction) record(kind protocol.Record) *journal.Record {
 // branch.
 func (t *Transaction) Unrecorded() *journal.Record {
 	kind := t.recordKind()
-	return t.recordOf(kind, func(i int) bool {
-		return kind == protocol.RollbackRecord || i >= t.tx.Len() || t.tx.Unfinished(i)
-	})
-}
-
-func (t *Transaction) recordOf(kind protocol.Record, pending func(i int) bool) *journal.Record {
-	r := &journal.Record{
-		Transaction: t.id,
-		Kind:        journalKind(kind),
-		Began:       t.began,
-		Label:       t.label,
-		Heuristic:   t.settled,
-		Branches:    make([]journal.Branch, len(t.parts)),
+	r := t.record(kind)
+	if kind != protocol.RollbackRecord {
+		return r
 	}
-	for i := range t.parts {
-		r.Branches[i] = journal.Branch{
-			Participant: t.parts[i].branch.Participant,
-			TwoPhase:    t.twoPhase(i),
-			Pending:     pending(i),
-			Payload:     t.parts[i].branch.Payload,
+	for i := range r.Branches {
+		r.Branches[i].Pending = true
+	}
+	for _, e := range t.posted {
+		if t.tx.Index(e.Branch.Name) < 0 {
+			r.Branches = append(r.Branches, journal.Branch{
+				Participant: e.Branch.Name, TwoPhase: e.Branch.TwoPhase, Pending: true, Payload: e.Payload,
+			})
 		}
 	}
 	return r
-}
-
-// twoPhase tells the kind of a branch. One that came when the actor had failed
-// is not known to the protocol.
-func (t *Transaction) twoPhase(i int) bool {
-	if i < t.tx.Len() {
-		return t.tx.At(i).TwoPhase
-	}
-	g := t.parts[i].gateway
-	return g != nil && g.Branch.TwoPhase
 }
 
 // recordKind is the record that says where the transaction stands.

@@ -27,7 +27,7 @@ func (t *Transaction) save() {
 		t.waiters = append(t.waiters, waiter{reply: m.Reply})
 	case *messages.Enlist:
 		if m.Reply == nil {
-			t.addPart(m.Enlistment)
+			t.posted = append(t.posted, m.Enlistment)
 		} else if m.Reply.Claim() {
 			m.Reply.Send(t.refusal())
 		}
@@ -67,8 +67,25 @@ func Revive(failed *Transaction, record *journal.Record) *Transaction {
 	}
 	t := Resume(failed.env, failed.handle, r)
 	t.parts, t.waiters = failed.parts, failed.waiters
+	t.posted = failed.strays()
 	t.causes = append(failed.causes, messages.Cause{Err: ErrActorFailed})
 	return t
+}
+
+// strays are the branches that came too late to be part of the transaction, or
+// when the actor had failed, and that are to be rolled back whatever became of it.
+// No record of a commit names them.
+func (t *Transaction) strays() []messages.Enlistment {
+	late := t.posted
+	for i := range t.parts {
+		stray := i >= t.tx.Len() || t.tx.Stray(i) && t.tx.Unfinished(i)
+		if p := &t.parts[i]; stray && p.gateway != nil {
+			late = append(late, messages.Enlistment{
+				Branch: p.gateway.Branch, Gateway: p.gateway, Participant: p.participant, Payload: p.branch.Payload,
+			})
+		}
+	}
+	return late
 }
 
 // GiveUp answers whoever waits for a transaction whose actors keep failing, or of

@@ -53,6 +53,9 @@ type Transaction struct {
 	base uint32
 	// settled says what a person settled by hand, how and why.
 	settled string
+	// posted is enlistments to be taken when this actor begins, behind what it is
+	// to take up.
+	posted []messages.Enlistment
 	// late is what a person wants settled that came too late for this actor.
 	late    *messages.Settle
 	events  []step

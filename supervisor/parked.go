@@ -24,10 +24,7 @@ type parking struct {
 	running int
 	byID    map[uuid.UUID]*parkedEntry
 	queues  map[string]*queue
-	// more: the journal may hold more than is listed here.
-	more bool
-	// refill is when to read it again, if that failed; zero if it has not.
-	refill time.Time
+	rest
 }
 
 // parkedEntry is one parked transaction.
@@ -292,28 +289,6 @@ func (r *root) participantRecovered(name string) {
 		heap.Init(q)
 	}
 	r.deliver()
-}
-
-// refill reads more parked transactions from the journal, when there are more
-// than the list holds and half of that is done. Where that fails it is tried
-// again later.
-func (r *root) refill() {
-	p := &r.parked
-	if !p.more || len(p.byID) > p.limit/2 || time.Now().Before(p.refill) {
-		return
-	}
-	full := false
-	err := r.Log.Records(func(record *journal.Record) bool {
-		full = len(p.byID) >= p.limit
-		if !full && r.Directory.Find(record.Transaction) == nil {
-			r.listRecovered(record)
-		}
-		return !full
-	})
-	p.more, p.refill = full || err != nil, time.Time{}
-	if err != nil {
-		p.refill = time.Now().Add(r.config.Limits.Retry.Max)
-	}
 }
 
 // Retry asks for a parked transaction to be tried now, or for all of them.

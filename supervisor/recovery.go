@@ -166,8 +166,8 @@ func (r *root) schedule() {
 		}
 	}
 	consider(r.doubts.next)
-	if r.parked.more && len(r.parked.byID) <= r.parked.limit/2 {
-		consider(r.parked.refill)
+	if r.parked.more {
+		consider(r.parked.rest.next)
 	}
 	consider(r.nextExpiry())
 	if next.IsZero() || !r.timerSet.IsZero() && !next.Before(r.timerSet) {
