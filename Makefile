@@ -1,14 +1,33 @@
 # Everything here needs Go, and the race detector a C compiler.
 
 .DEFAULT_GOAL := help
-.PHONY: help test quick lint generate demo bench
+
+# What the proofs counted, and the packages that count.
+FIGURES := $(CURDIR)/.figures
+PROOFS := ./internal/... ./journal/pebble ./participant/internal/wal
+.PHONY: help test quick lint generate demo bench proof spin
 
 help: ## this list
 	@sed -n 's/^\([a-z]*\):.*## /\1\t/p' $(MAKEFILE_LIST) | expand -t 12
 
-test: ## everything, with the race detector and the rules of the house
+test: spin ## everything: with the race detector, then the proofs at full length
 	go vet ./...
 	go test -race -timeout 15m ./...
+	rm -rf $(FIGURES) && mkdir -p $(FIGURES)
+	DTC_PROOF_DIR=$(FIGURES) go test -timeout 20m $(PROOFS)
+	go run ./internal/proof/page -figures $(FIGURES) > $(FIGURES)/proof.md
+
+proof: spin ## the proofs at full length, and docs/proof.md of what they counted
+	rm -rf $(FIGURES) && mkdir -p $(FIGURES)
+	DTC_PROOF_DIR=$(FIGURES) go test -count=1 -timeout 20m $(PROOFS)
+	go test -coverpkg=./... -coverprofile=$(FIGURES)/coverage.out ./... > $(FIGURES)/coverage.txt
+	go run ./internal/proof/page -figures $(FIGURES) -coverage $(FIGURES)/coverage.out > $(FIGURES)/proof.md
+	cp $(FIGURES)/proof.md docs/proof.md
+
+# The models need Spin; without it they are not searched, and make test says so.
+spin:
+	@command -v spin > /dev/null || apt-get install -y -qq spin > /dev/null 2>&1 || \
+		echo "spin is not installed: the models are not searched"
 
 quick: ## what is done in seconds
 	go test -short ./...

@@ -3,13 +3,9 @@
 package crashtest
 
 import (
-	"bufio"
 	"fmt"
-	"io"
 	"math/rand/v2"
 	"os"
-	"os/exec"
-	"strings"
 	"testing"
 )
 
@@ -24,13 +20,7 @@ const dirVariable = "DTC_CRASHTEST_DIR"
 // on. In the parent, verify gets all lines acknowledged so far.
 func Run(t *testing.T, rounds int, work func(dir string, ack func(line string)) error, verify func(dir string, acked []string)) {
 	if dir := os.Getenv(dirVariable); dir != "" {
-		pipe := os.NewFile(3, "acknowledgements")
-		err := work(dir, func(line string) {
-			if _, err := pipe.WriteString(line + "\n"); err != nil {
-				os.Exit(1) // the parent is gone
-			}
-		})
-		fmt.Fprintln(os.Stderr, "the child ended by itself:", err)
+		fmt.Fprintln(os.Stderr, "the child ended by itself:", work(dir, Tell))
 		os.Exit(1)
 	}
 	dir := t.TempDir()
@@ -44,39 +34,24 @@ func Run(t *testing.T, rounds int, work func(dir string, ack func(line string)) 
 // round runs one child, kills it after so many lines, and returns all its lines.
 func round(t *testing.T, dir string, enough int) []string {
 	t.Helper()
-	read, write, err := os.Pipe()
+	child, err := Start(t.Name(), dirVariable+"="+dir)
 	if err != nil {
 		t.Fatal(err)
 	}
-	defer read.Close()
-	child := exec.Command(os.Args[0], "-test.run=^"+t.Name()+"$")
-	child.Env = append(os.Environ(), dirVariable+"="+dir)
-	child.ExtraFiles = []*os.File{write}
-	var said strings.Builder
-	child.Stdout, child.Stderr = &said, &said
-	if err := child.Start(); err != nil {
-		t.Fatal(err)
-	}
-	write.Close()
-
 	var lines []string
-	for in := bufio.NewReader(read); ; {
-		line, err := in.ReadString('\n')
-		if err == io.EOF {
-			break // a line that was cut off was not acknowledged
-		}
-		if err != nil {
-			t.Fatal(err)
-		}
-		lines = append(lines, strings.TrimSuffix(line, "\n"))
+	for line := range child.Lines() {
+		lines = append(lines, line)
 		if len(lines) == enough {
-			if err := child.Process.Kill(); err != nil {
+			if err := child.Kill(); err != nil {
 				t.Fatal(err)
 			}
 		}
 	}
-	if err := child.Wait(); err == nil || len(lines) < enough {
-		t.Fatalf("the child was not killed but ended (%v) after %d lines:\n%s", err, len(lines), &said)
+	if err := child.Wait(); err != nil {
+		t.Fatal(err)
+	}
+	if len(lines) < enough {
+		t.Fatalf("the child was killed after %d lines, before %d", len(lines), enough)
 	}
 	return lines
 }

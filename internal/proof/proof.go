@@ -6,6 +6,7 @@
 package proof
 
 import (
+	"bytes"
 	"encoding/json"
 	"os"
 	"path/filepath"
@@ -27,16 +28,19 @@ func Note(tb testing.TB, name string, figures any) {
 	if tb.Failed() {
 		return
 	}
-	text, err := json.MarshalIndent(figures, "", "\t")
-	if err != nil {
+	var text bytes.Buffer
+	e := json.NewEncoder(&text)
+	e.SetEscapeHTML(false)
+	e.SetIndent("", "\t")
+	if err := e.Encode(figures); err != nil {
 		tb.Fatal(err)
 	}
-	tb.Logf("%s: %s", name, text)
+	tb.Logf("%s: %s", name, &text)
 	dir := os.Getenv(DirVariable)
 	if dir == "" {
 		return
 	}
-	if err := os.WriteFile(filepath.Join(dir, name+".json"), append(text, '\n'), 0o644); err != nil {
+	if err := os.WriteFile(filepath.Join(dir, name+".json"), text.Bytes(), 0o644); err != nil {
 		tb.Fatal(err)
 	}
 }

@@ -12,7 +12,7 @@ import (
 )
 
 // Every change of the file system, from the journal's creation to its third
-// opening, is a moment to lose power. (Random moments are in journaltest.)
+// opening, is a moment to lose power. (Random moments are in TestPowerLoss.)
 func TestCrash_BeforeEveryChange(t *testing.T) {
 	for _, percent := range []int{0, 50, 100} {
 		for at := rand.IntN(crashStep(t)); ; at += crashStep(t) {
@@ -75,25 +75,6 @@ func readLeft(t *testing.T, at int, fs vfs.FS) int {
 		t.Fatalf("change %d: %v", at, err)
 	}
 	return n
-}
-
-// The crash tests can see a loss: without Force, there is one.
-func TestCrash_Control(t *testing.T) {
-	for _, force := range []bool{true, false} {
-		fs := vfs.NewCrashableMem()
-		j := mustOpen(t, fs)
-		if _, err := appendNumbered(j, 1, 10, force); err != nil {
-			t.Fatal(err)
-		}
-		left := fs.CrashClone(vfs.CrashCloneCfg{})
-		if err := j.Close(); err != nil {
-			t.Fatal(err)
-		}
-		n := readLeft(t, 0, left)
-		if lost := n < 10; lost == force {
-			t.Errorf("force %t: %d of 10 batches found after a crash", force, n)
-		}
-	}
 }
 
 // The process is killed before every change, and the next one reads what was

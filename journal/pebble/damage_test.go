@@ -107,7 +107,7 @@ func ended(t *testing.T, closed bool) files {
 // log loses what it held and nothing else. Nothing is ever read changed, and
 // nothing panics.
 func TestDamage_FlippedAndCut(t *testing.T) {
-	samples := 20
+	samples := 12
 	if testing.Short() {
 		samples = 8
 	}

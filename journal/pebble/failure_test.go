@@ -3,6 +3,7 @@ package pebble
 import (
 	"errors"
 	"fmt"
+	"math/rand/v2"
 	"strings"
 	"sync"
 	"sync/atomic"
@@ -12,6 +13,7 @@ import (
 	"github.com/cockroachdb/pebble/v2/vfs"
 	"github.com/cockroachdb/pebble/v2/vfs/errorfs"
 
+	"github.com/seed-d36415c0/dtc/internal/proof"
 	"github.com/seed-d36415c0/dtc/journal"
 )
 
@@ -24,6 +26,7 @@ type faults struct {
 	errno   syscall.Errno
 	only    string // fail only files whose name ends so
 	reads   bool   // fail reads, not changes
+	figures *failures
 }
 
 func (f *faults) wrap() vfs.FS {
@@ -35,6 +38,9 @@ func (f *faults) wrap() vfs.FS {
 		n, from := f.changes.Add(1), f.from.Load()
 		if from == 0 || n < from || f.once && n > from {
 			return nil
+		}
+		if n == from {
+			f.figures.failed(op.Kind)
 		}
 		return fmt.Errorf("change %d of %s: %w", n, op.Path, f.errno)
 	}))
@@ -55,24 +61,70 @@ func TestFailure_AnyChange(t *testing.T) {
 	if err := j.Close(); err != nil {
 		t.Fatal(err)
 	}
-	t.Logf("%d changes, %d of them to open", count.changes.Load(), opening)
-	step := int64(2)
-	if testing.Short() {
+	step := int64(11)
+	switch {
+	case proof.Wanted():
+		step = 1
+	case testing.Short():
 		step = 25
 	}
+	figures := &failures{Changes: count.changes.Load(), Opening: opening, Failed: map[string]int{}}
 	for _, c := range []struct {
 		errno syscall.Errno
 		once  bool
 	}{{syscall.ENOSPC, false}, {syscall.EIO, true}} {
-		for from := int64(1); from <= count.changes.Load(); from += step {
-			f := &faults{FS: vfs.NewMem(), errno: c.errno, once: c.once}
+		next := func(from int64) int64 {
+			if from < opening { // each of the few
+				return from + 1
+			}
+			return from + 1 + rand.Int64N(2*step-1)
+		}
+		for from := next(0); from <= count.changes.Load(); from = next(from) {
+			f := &faults{FS: vfs.NewMem(), errno: c.errno, once: c.once, figures: figures}
 			f.from.Store(from)
-			failOnce(t, f, from <= opening)
+			failOnce(t, f)
 		}
 	}
+	for _, kind := range []string{"write", "sync", "create", "rename"} {
+		if figures.Failed[kind] == 0 && !testing.Short() {
+			t.Errorf("no %s failed", kind)
+		}
+	}
+	proof.Note(t, "io_errors", figures)
 }
 
-func failOnce(t *testing.T, f *faults, whileOpening bool) {
+// failures is what was counted of changes that failed.
+type failures struct {
+	Changes      int64          `json:"changes of the file system in one run"`
+	Opening      int64          `json:"of them while the journal is opened first"`
+	Failed       map[string]int `json:"errors injected by kind of change"`
+	Refused      int            `json:"runs that ended with an error of its own and everything refused afterwards"`
+	Reopened     int            `json:"times the journal was opened again"`
+	Acknowledged int            `json:"batches acknowledged as forced"`
+	Lost         int            `json:"lost"`
+}
+
+// failed counts a change that is made to fail.
+func (f *failures) failed(kind errorfs.OpKind) {
+	if f == nil {
+		return
+	}
+	mu.Lock()
+	defer mu.Unlock()
+	name, ok := map[errorfs.OpKind]string{
+		errorfs.OpFileWrite: "write", errorfs.OpFileWriteAt: "write",
+		errorfs.OpFileSync: "sync", errorfs.OpFileSyncData: "sync", errorfs.OpFileSyncTo: "sync",
+		errorfs.OpCreate: "create", errorfs.OpMkdirAll: "create", errorfs.OpReuseForWrite: "create",
+		errorfs.OpRename: "rename", errorfs.OpLink: "link",
+		errorfs.OpRemove: "remove", errorfs.OpRemoveAll: "remove", errorfs.OpFileClose: "close",
+	}[kind]
+	if !ok {
+		name = "other"
+	}
+	f.Failed[name]++
+}
+
+func failOnce(t *testing.T, f *faults) {
 	t.Helper()
 	what := fmt.Sprintf("%v at change %d, once %t", f.errno, f.from.Load(), f.once)
 	acked := 0
@@ -83,9 +135,7 @@ func failOnce(t *testing.T, f *faults, whileOpening bool) {
 		acked, err = appendNumbered(j, 1, batches, true)
 		if err != nil {
 			checkCause(t, what, err, f.errno)
-			if errors.Is(err, journal.ErrFailed) && acked < batches {
-				t.Logf("%s: found by a later batch", what)
-			}
+			f.figures.Refused++
 			if err := j.Append(numbered(batches+1, true)); !errors.Is(err, journal.ErrFailed) {
 				t.Errorf("%s: a later Append answers %v, want journal.ErrFailed", what, err)
 			}
@@ -97,6 +147,7 @@ func failOnce(t *testing.T, f *faults, whileOpening bool) {
 			checkCause(t, what, err, f.errno)
 		}
 	}
+	f.figures.Acknowledged += acked
 	first := 0
 	for i := range 2 {
 		j, err := Open("journal", &Options{FS: f.FS, memTable: 64 << 10})
@@ -104,10 +155,12 @@ func failOnce(t *testing.T, f *faults, whileOpening bool) {
 			t.Fatalf("%s: opened again: %v", what, err)
 		}
 		n, err := readNumbered(j)
+		f.figures.Lost += max(0, acked-n)
 		if err != nil || n < acked || n > acked+1 || i > 0 && n != first {
 			t.Fatalf("%s: batches up to %d were acknowledged, time %d gives %d (first %d), %v", what, acked, i+1, n, first, err)
 		}
 		first = n
+		f.figures.Reopened++
 		if err := j.Close(); err != nil {
 			t.Fatalf("%s: closed again: %v", what, err)
 		}

@@ -6,7 +6,8 @@
 // the same moment share one sync. The file is append-only, with a checksum on
 // every write, and is written anew when more than half of it is out of date, so
 // it stays bounded by what is remembered: some 150 bytes for a branch, twice,
-// and a megabyte.
+// and a megabyte. A file that somebody has cut cannot be told from one whose last
+// write was torn by a power failure: it is read up to the cut.
 //
 // The file and the participant's effect are two things: a crash between them has
 // the participant called once more. See participant.Idempotent.

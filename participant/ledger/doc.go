@@ -22,7 +22,8 @@
 // # Bounds
 //
 // The file is append-only, with a checksum on every write, and is written anew
-// when more than half of it is out of date. It holds the accounts, the prepared
+// when more than half of it is out of date. A file that somebody has cut cannot be
+// told from one whose last write was torn: it is read up to the cut. It holds the accounts, the prepared
 // branches and the state of the latest Options.Limit finished ones. Older ones
 // are dropped by the time in their version 7 ids; from then on, as
 // participant.MemoryStore describes, Prepare and CommitOnePhase of a branch that

@@ -9,7 +9,8 @@
 //
 // Opening does the same at once. So what was read is forced before anybody acts
 // on it, even if the earlier process never got to sync it or its sync had
-// failed, and a torn tail is gone.
+// failed, and a torn tail is gone. A file that somebody has cut cannot be told from
+// a torn one: it is read up to the cut.
 package wal
 
 import (
