@@ -336,3 +336,62 @@ func TestContractInDoubt_SeveralUnderOneID(t *testing.T) {
 		}
 	})
 }
+
+// unprepared has a participant hold work that no call has told it of, and list it
+// until it is told what to do with it.
+func unprepared(l *lister, id uuid.UUID) {
+	l.lists(func(string) ([]uuid.UUID, error) {
+		if s := l.became(id); s == "" || s == "prepared" {
+			return []uuid.UUID{id}, nil
+		}
+		return nil, nil
+	})
+}
+
+// restored has a participant list a branch that it had committed, as its data come
+// from a copy.
+func restored(l *lister, id uuid.UUID) {
+	l.fake.mu.Lock()
+	l.state[id] = "prepared"
+	l.fake.mu.Unlock()
+	unprepared(l, id)
+}
+
+// An application that has done its work at a participant and could not enlist it any
+// more dies, and the transaction has been committed without it. The participant lists
+// the work, which was never prepared: it is rolled back, and the transaction stays
+// committed, where its members are told so if they list it again.
+func TestContractInDoubt_NoMember(t *testing.T) {
+	eachJournal(t, func(t *testing.T, j journal.Journal) {
+		r := start(t, dtc.Config{Name: "shop", Journal: j, RecoveryInterval: time.Second})
+		member, other, unlisted := newLister(t, "member"), newLister(t, "other"), newTwo(t, "unlisted")
+		ok(t, r.Register(other))
+		id := r.begin(member, unlisted)
+		ok(t, r.Commit(background, id))
+		before, err := r.Inspect(background, id)
+		ok(t, err)
+		ended := len(r.events.of(dtc.EventEnded))
+
+		unprepared(other, id)
+		other.next(rollback, refuse, refuse)
+		restored(member, id)
+		pass(time.Minute)
+		other.expect("rollback rollback rollback")
+		member.expect("prepare commit commit")
+		unlisted.expect("prepare commit")
+		r.outcome(id, dtc.Committed)
+		ok(t, r.Commit(background, id))
+		if after, err := r.Inspect(background, id); err != nil || !after.Finished.Equal(before.Finished) {
+			t.Errorf("finished %v, then %v (%v)", before.Finished, after.Finished, err)
+		}
+		told := r.events.of(dtc.EventEnded)[ended:]
+		for _, e := range told {
+			if dtc.Outcome(e.Outcome) != dtc.Committed {
+				t.Errorf("ended as %v", e.Outcome)
+			}
+		}
+		if len(told) != 2 {
+			t.Errorf("ended %d times more, want once for each participant", len(told))
+		}
+	})
+}

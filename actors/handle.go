@@ -1,6 +1,7 @@
 package actors
 
 import (
+	"slices"
 	"sync"
 	"sync/atomic"
 	"time"
@@ -36,6 +37,9 @@ type Ending struct {
 	Cause *messages.Cause
 	// Heuristic says which branches a person settled by hand, how and why.
 	Heuristic string
+	// Members names the branches that were told to commit, of those whose
+	// participants can list theirs; nil where the transaction was rolled back.
+	Members []string
 	// Path is how it was committed; none where it was not asked to commit, or was
 	// asked by an earlier run of the coordinator.
 	Path protocol.Path
@@ -84,6 +88,13 @@ func (h *Handle) SetEnding(e Ending) {
 	h.endMu.Lock()
 	defer h.endMu.Unlock()
 	h.end = e
+}
+
+// Foreign tells whether a branch that a participant lists is no part of the
+// transaction, which was committed everywhere without it.
+func (h *Handle) Foreign(participant string) bool {
+	e := h.Ending()
+	return h.Outcome() == protocol.OutcomeCommitted && !e.Finished.IsZero() && !slices.Contains(e.Members, participant)
 }
 
 // Release gives the slot back; the second time it does nothing. It is called

@@ -101,11 +101,12 @@ var errRecovered = errors.New("dtc: was not decided when the coordinator stopped
 func (t *Transaction) recall(r *Resumption, kind protocol.Record) {
 	branches := make([]protocol.Branch, len(r.Record.Branches))
 	pending := make([]bool, len(branches))
-	old := t.parts
+	old, foreign := t.parts, false
 	t.parts = nil
 	for i := range r.Record.Branches {
 		b := &r.Record.Branches[i]
 		pending[i] = b.Pending && t.isWaitedFor(b.Participant)
+		foreign = foreign || pending[i] && t.handle.Foreign(b.Participant)
 		branches[i] = protocol.Branch{Name: b.Participant, TwoPhase: b.TwoPhase}
 		p := part{branch: t.branch(b.Participant, b.Payload)}
 		for _, o := range old {
@@ -122,6 +123,9 @@ func (t *Transaction) recall(r *Resumption, kind protocol.Record) {
 		kind = protocol.NoRecord
 	}
 	t.tx = protocol.Recovered(kind, branches, pending, r.Patient)
+	if foreign {
+		t.tx.Disown()
+	}
 	t.handle.SetState(t.tx.State())
 }
 
@@ -148,9 +152,11 @@ func (t *Transaction) cannotTakeUp(err error) {
 // end writes the end, if there is anything to end, and leaves.
 func (t *Transaction) end() {
 	outcome := t.tx.Outcome()
-	finished := t.env.Retire(t.handle)
+	finished, members := t.env.Retire(t.handle), t.members()
 	if t.written {
-		ended := &journal.Ended{Transaction: t.id, Outcome: journal.Committed, Finished: finished, Heuristic: t.settled}
+		ended := &journal.Ended{
+			Transaction: t.id, Outcome: journal.Committed, Finished: finished, Heuristic: t.settled, Members: members,
+		}
 		if outcome == protocol.OutcomeRolledBack {
 			ended.Outcome = journal.RolledBack
 		}
@@ -159,7 +165,9 @@ func (t *Transaction) end() {
 	if t.verbose {
 		t.emit(Event{Kind: EventEnded, Outcome: outcome, Duration: finished.Sub(t.began)})
 	}
-	t.handle.SetEnding(Ending{Finished: finished, Heuristic: t.settled, Cause: t.timeoutCause(), Path: t.path()})
+	t.handle.SetEnding(Ending{
+		Finished: finished, Heuristic: t.settled, Members: members, Cause: t.timeoutCause(), Path: t.path(),
+	})
 	t.closeMailbox()
 }
 

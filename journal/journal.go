@@ -134,6 +134,11 @@ type Ended struct {
 	// Heuristic says which branches a person settled by hand, how and why; empty
 	// where none.
 	Heuristic string
+	// Members names the branches that a committed transaction told to commit, of
+	// those whose participants can list theirs: such a branch is told so again when
+	// it is listed once more, any other one is rolled back. Empty where the
+	// transaction was rolled back. The journal does not keep a reference to it.
+	Members []string
 }
 
 // Header belongs to the journal as a whole.

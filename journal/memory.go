@@ -15,7 +15,7 @@ import (
 //
 // It is [Immediate]: Append may be called concurrently. It copies what it is
 // given and hands out copies. It holds the unfinished records and the outcomes
-// that have not expired, about 50 bytes per outcome, and nothing else.
+// that have not expired, about 50 bytes per outcome (more where it has members), and nothing else.
 func Memory() Journal {
 	return &memory{records: make(map[uuid.UUID]Record)}
 }

@@ -44,7 +44,7 @@ func TestMemory_StaysSmall(t *testing.T) {
 		limit := now.Add(-keep * time.Microsecond)
 		end := journal.Ended{Transaction: id, Outcome: journal.Committed, Finished: now}
 		if i%20 == 0 {
-			end.Heuristic = "settled by hand"
+			end.Heuristic, end.Members = "settled by hand", []string{"p"}
 		}
 		for _, w := range []journal.Write{
 			{Put: &r},

@@ -18,15 +18,20 @@ type outcomes struct {
 	queue   []entry // in order
 	expired int     // that many of the queue are gone
 	late    ended
-	// heuristics holds the few that are not empty, so that entries are free of
-	// pointers.
-	heuristics map[uuid.UUID]string
+	// details holds those that there are, so that entries are free of pointers.
+	details map[uuid.UUID]detail
 }
 
 type entry struct {
 	finished int64 // microseconds since 1970
 	id       uuid.UUID
 	outcome  Outcome
+}
+
+// detail is what most entries do not have.
+type detail struct {
+	heuristic string
+	members   []string
 }
 
 // ended is a heap of entries, by finish time and then by id.
@@ -40,11 +45,11 @@ func (o *outcomes) add(e *Ended) {
 		o.late = append(o.late, added)
 		o.late.up()
 	}
-	if e.Heuristic != "" {
-		if o.heuristics == nil {
-			o.heuristics = make(map[uuid.UUID]string)
+	if e.Heuristic != "" || len(e.Members) > 0 {
+		if o.details == nil {
+			o.details = make(map[uuid.UUID]detail)
 		}
-		o.heuristics[e.Transaction] = e.Heuristic
+		o.details[e.Transaction] = detail{e.Heuristic, slices.Clone(e.Members)}
 	}
 }
 
@@ -52,11 +57,11 @@ func (o *outcomes) add(e *Ended) {
 func (o *outcomes) expire(t time.Time) {
 	limit := t.UnixMicro()
 	for o.expired < len(o.queue) && o.queue[o.expired].finished <= limit {
-		delete(o.heuristics, o.queue[o.expired].id)
+		delete(o.details, o.queue[o.expired].id)
 		o.expired++
 	}
 	for len(o.late) > 0 && o.late[0].finished <= limit {
-		delete(o.heuristics, o.late[0].id)
+		delete(o.details, o.late[0].id)
 		o.late = o.late.withoutFirst()
 	}
 	if left := o.queue[o.expired:]; o.expired > len(left)/4 {
@@ -64,6 +69,9 @@ func (o *outcomes) expire(t time.Time) {
 		o.expired = 0
 	}
 	o.queue, o.late = shrunk(o.queue), shrunk(o.late)
+	if len(o.details) == 0 {
+		o.details = nil // a map gives nothing back
+	}
 }
 
 // shrunk gives memory back when three quarters of it are unused.
@@ -81,11 +89,13 @@ func (o *outcomes) sorted() []Ended {
 	slices.SortFunc(entries, entry.compare)
 	found := make([]Ended, len(entries))
 	for i, e := range entries {
+		detail := o.details[e.id]
 		found[i] = Ended{
 			Transaction: e.id,
 			Outcome:     e.outcome,
 			Finished:    time.UnixMicro(e.finished).UTC(),
-			Heuristic:   o.heuristics[e.id],
+			Heuristic:   detail.heuristic,
+			Members:     slices.Clone(detail.members),
 		}
 	}
 	return found

@@ -74,8 +74,12 @@ func (m *model) checkEnd(w *world, t *Transaction) {
 	}
 }
 
-// checkPark: the journal cannot forget what is still to be told.
+// checkPark: the journal cannot forget what is still to be told; who listed a branch
+// that was no part of the transaction lists it again.
 func (m *model) checkPark(w *world, t *Transaction) {
+	if t.disowned {
+		return
+	}
 	var kind bool
 	switch t.State() {
 	case Committing:

@@ -127,6 +127,9 @@ func (c *conversation) recover() string {
 		record = parse[Record](c, w, recordNames[:])
 	}
 	c.tx = Recovered(record, branches, pending, c.d.HasArg("patient"))
+	if c.d.HasArg("disowned") {
+		c.tx.Disown()
+	}
 	return fmt.Sprintf("%s, %s\n%s", c.tx.State(), c.tx.Outcome(), c.say(Event{Kind: Resume, Attempt: number}))
 }
 

@@ -154,9 +154,11 @@ func (m *model) upAndDown(w *world, c choice) {
 // as committed: it came too late to be part of it.
 func (m *model) takeBack(w *world, p uint8) {
 	w.forget()
-	w.save(Recovered(CommitRecord, nil, nil, false))
 	w.first = p
-	m.step(w, Event{Kind: Enlist, Enlist: m.setting.branches[p], Posted: true})
+	t := Recovered(CommitRecord, m.setting.branches[p:p+1], []bool{true}, false)
+	t.Disown()
+	w.save(t)
+	m.step(w, Event{Kind: Resume})
 }
 
 // panic ends the transaction's actor. Its supervisor knows which branches there

@@ -38,7 +38,7 @@ func (b *branch) told(op Op) Op {
 
 // phaseTwoOp is what the decision says to do.
 func (t *Transaction) phaseTwoOp() Op {
-	if t.state == Committing {
+	if t.state == Committing && !t.disowned {
 		return Commit
 	}
 	return Rollback

@@ -64,6 +64,14 @@ func (t *Transaction) Settled(i int) bool { return t.branches[i].settled }
 // transaction.
 func (t *Transaction) Stray(i int) bool { return t.branches[i].stray }
 
+// Member tells whether the i-th branch is told to commit when the transaction is
+// committed. It is not known any more of a transaction that was taken up which of
+// its branches had voted read-only.
+func (t *Transaction) Member(i int) bool {
+	b := &t.branches[i]
+	return !b.stray && !t.disowned && b.vote != readOnly
+}
+
 // Standing says in a word where the i-th branch stands.
 func (t *Transaction) Standing(i int) string {
 	b := &t.branches[i]
@@ -74,7 +82,7 @@ func (t *Transaction) Standing(i int) string {
 		return "read-only"
 	case b.pending:
 		return "asked to " + b.op.String()
-	case b.done && (t.state == RollingBack || t.state == RolledBack || b.stray):
+	case b.done && (t.state == RollingBack || t.state == RolledBack || b.stray || t.disowned):
 		return "rolled back"
 	case b.done || b.vote == worked:
 		return "committed"

@@ -30,6 +30,8 @@ type Transaction struct {
 	held bool
 	// silent: another owner speaks for the transaction.
 	silent bool
+	// disowned: its branches are no part of the transaction; see [Transaction.Disown].
+	disowned bool
 	// answered: whoever asked has been told the outcome.
 	answered bool
 	parked   bool
@@ -99,6 +101,17 @@ func Recovered(record Record, branches []Branch, pending []bool, patient bool) *
 		t.branches = append(t.branches, branch{Branch: b, vote: yes, done: !pending[i]})
 	}
 	return t
+}
+
+// Disown says, before the first event, that the branches of a committed
+// transaction are none of it: their participants hold work of it that it never
+// knew of, and list it. They are rolled back, and it stays committed. It may leave
+// memory before they are, as they stay on those lists.
+func (t *Transaction) Disown() {
+	t.disowned = true
+	for i := range t.branches {
+		t.branches[i].vote = none
+	}
 }
 
 // Step takes one event and returns what to do, in order. Events that mean

@@ -90,6 +90,7 @@ type memory struct {
 	path                                                                     Path
 	limit, covered, n                                                        uint8
 	durable, resumed, recorded, leaving, held, silent, told, gone, delegated bool
+	disowned                                                                 bool
 	branches                                                                 [2]memoryBranch
 }
 
@@ -102,7 +103,7 @@ type memoryBranch struct {
 
 // TestMemoryIsComplete fails when a field is added that the search would lose.
 func TestMemoryIsComplete(t *testing.T) {
-	if n := reflect.TypeFor[Transaction]().NumField(); n != 15 {
+	if n := reflect.TypeFor[Transaction]().NumField(); n != 16 {
 		t.Errorf("Transaction has %d fields: teach load and save about them", n)
 	}
 	if n := reflect.TypeFor[branch]().NumField(); n != 9 {
@@ -116,8 +117,8 @@ func (m *model) load(w *world) *Transaction {
 	*t = Transaction{
 		state: s.state, path: s.path, limit: int(s.limit), durable: s.durable, resumed: s.resumed,
 		recorded: s.recorded, covered: int(s.covered), leaving: s.leaving, held: s.held, silent: s.silent,
-		delegated: s.delegated,
-		answered:  s.told, parked: s.gone, branches: m.branches[:s.n], actions: m.actions[:0],
+		delegated: s.delegated, disowned: s.disowned,
+		answered: s.told, parked: s.gone, branches: m.branches[:s.n], actions: m.actions[:0],
 	}
 	for i := range t.branches {
 		b := &s.branches[i]
@@ -139,7 +140,7 @@ func (w *world) save(t *Transaction) {
 	w.tx = memory{
 		state: t.state, path: t.path, limit: uint8(t.limit), covered: uint8(t.covered), n: uint8(len(t.branches)),
 		durable: t.durable, resumed: t.resumed, recorded: t.recorded, leaving: t.leaving, held: t.held,
-		silent: t.silent, delegated: t.delegated, told: t.answered, gone: t.parked,
+		silent: t.silent, delegated: t.delegated, disowned: t.disowned, told: t.answered, gone: t.parked,
 	}
 	for i := range t.branches {
 		b := &t.branches[i]

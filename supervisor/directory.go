@@ -79,7 +79,7 @@ func (d *Directory) fold(h *actors.Handle) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	if s.byID[h.ID] == h { // else it has expired
-		d.folded.add(h.ID, ended{e.Finished.UnixMicro(), state, e.Path})
+		d.folded.add(h.ID, ended{at: e.Finished.UnixMicro(), state: state, path: e.Path}, e.Members)
 		delete(s.byID, h.ID)
 	}
 }

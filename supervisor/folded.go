@@ -24,10 +24,11 @@ type folded struct {
 }
 
 // generation is transactions that were folded one after the other. There are no
-// pointers in it.
+// pointers in what it holds of each.
 type generation struct {
-	byID map[uuid.UUID]ended
-	last int64 // when the last of them finished
+	byID    map[uuid.UUID]ended
+	members memberships
+	last    int64 // when the last of them finished
 }
 
 // ended is how and when a transaction finished.
@@ -35,18 +36,20 @@ type ended struct {
 	at    int64 // microseconds since 1970
 	state protocol.State
 	path  protocol.Path
+	// members is the number of the set of its members in its generation.
+	members uint32
 }
 
-// handle returns it as the handle of a transaction that has no actor.
-func (e ended) handle(id uuid.UUID) *actors.Handle {
+// handle returns a transaction as the handle of one that has no actor.
+func (g *generation) handle(id uuid.UUID, e ended) *actors.Handle {
 	h := actors.NewHandle(id, nil)
 	h.SetState(e.state)
-	h.SetEnding(actors.Ending{Finished: time.UnixMicro(e.at), Path: e.path})
+	h.SetEnding(actors.Ending{Finished: time.UnixMicro(e.at), Path: e.path, Members: g.members.set(e.members)})
 	return h
 }
 
 // add takes a transaction in.
-func (f *folded) add(id uuid.UUID, e ended) {
+func (f *folded) add(id uuid.UUID, e ended, members []string) {
 	f.mu.Lock()
 	defer f.mu.Unlock()
 	n := len(f.generations)
@@ -55,6 +58,7 @@ func (f *folded) add(id uuid.UUID, e ended) {
 		n++
 	}
 	g := &f.generations[n-1]
+	e.members = g.members.number(members)
 	g.byID[id] = e
 	g.last = max(g.last, e.at)
 }
@@ -88,8 +92,9 @@ func (f *folded) find(id uuid.UUID) *actors.Handle {
 	f.mu.RLock()
 	defer f.mu.RUnlock()
 	for i := len(f.generations) - 1; i >= 0; i-- {
-		if e, ok := f.generations[i].byID[id]; ok && e.at > f.through {
-			return e.handle(id)
+		g := &f.generations[i]
+		if e, ok := g.byID[id]; ok && e.at > f.through {
+			return g.handle(id, e)
 		}
 	}
 	return nil
@@ -101,9 +106,10 @@ func (f *folded) all() map[uuid.UUID]*actors.Handle {
 	defer f.mu.RUnlock()
 	handles := make(map[uuid.UUID]*actors.Handle)
 	for i := range f.generations {
-		for id, e := range f.generations[i].byID {
+		g := &f.generations[i]
+		for id, e := range g.byID {
 			if e.at > f.through {
-				handles[id] = e.handle(id)
+				handles[id] = g.handle(id, e)
 			}
 		}
 	}

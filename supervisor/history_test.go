@@ -1,6 +1,7 @@
 package supervisor
 
 import (
+	"slices"
 	"testing"
 	"time"
 
@@ -118,6 +119,61 @@ func TestHistoryKeepsWhatWasSettledByHand(t *testing.T) {
 	d.archived(committed(2, 20), committed(3, 30))
 	if d.Find(h.ID) != nil {
 		t.Error("still there")
+	}
+}
+
+// Members are kept by generation, each different set once.
+func TestHistoryKeepsMembers(t *testing.T) {
+	d := NewDirectory(48, time.Hour) // three to a generation
+	sets := [][]string{nil, {"a"}, {"a", "b"}, {"b", "a"}, {"ab"}, {"a", ""}, {"", "a"}}
+	want := func(n int) []string { return sets[n*n%len(sets)] }
+	const count = 60
+	handles := make([]*actors.Handle, count)
+	for n := range handles {
+		handles[n] = committed(byte(n+1), int64(n+1))
+		e := handles[n].Ending()
+		e.Members = slices.Clone(want(n))
+		handles[n].SetEnding(e)
+		d.archived(handles[n])
+	}
+	d.archived(d.Find(handles[count-40].ID)) // told again, and so in two generations
+	all := make(map[uuid.UUID]*actors.Handle)
+	d.All(func(h *actors.Handle) bool {
+		all[h.ID] = h
+		return true
+	})
+	for n, h := range handles {
+		expired := n < count-48
+		found := d.Find(h.ID)
+		if (found == nil) != expired || (all[h.ID] == nil) != expired {
+			t.Fatalf("transaction %d is found: %v, listed: %v", n, found != nil, all[h.ID] != nil)
+		}
+		if !expired && (!slices.Equal(found.Ending().Members, want(n)) || !slices.Equal(all[h.ID].Ending().Members, want(n))) {
+			t.Errorf("the members of transaction %d are %q, listed %q, want %q",
+				n, found.Ending().Members, all[h.ID].Ending().Members, want(n))
+		}
+	}
+	if n := len(d.folded.generations); n > 48/3+2 {
+		t.Errorf("%d generations", n)
+	}
+}
+
+// A transaction takes the number of its set, and a generation each set once.
+func TestMembershipsHoldEachSetOnce(t *testing.T) {
+	var m memberships
+	for range 1000 {
+		for i, set := range [][]string{nil, {"a"}, {"b", "c"}} {
+			if n := m.number(slices.Clone(set)); n != uint32(i) {
+				t.Fatalf("set %d has number %d", i, n)
+			}
+		}
+	}
+	if len(m.sets) != 2 || len(m.numbers) != 2 {
+		t.Errorf("%d sets, %d numbers", len(m.sets), len(m.numbers))
+	}
+	set := []string{"b", "c"}
+	if n := testing.AllocsPerRun(100, func() { m.number(set) }); n != 0 {
+		t.Errorf("%v allocations for a set that is known", n)
 	}
 }
 

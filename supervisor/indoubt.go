@@ -133,7 +133,7 @@ func (r *root) scanned(m *scanned) {
 }
 
 // unaccounted tells whether a branch that a participant lists belongs to no
-// transaction that will settle it, and what it is to be told then. Unknown is
+// transaction that will settle it, and how that has ended then. Unknown is
 // rolled back: a transaction is not forgotten before all have acknowledged.
 func (r *root) unaccounted(id uuid.UUID) (journal.Kind, bool) {
 	if r.parked.byID[id] != nil {
@@ -162,7 +162,8 @@ func (r *root) resolvesAnother(id uuid.UUID, name string) bool {
 }
 
 // resolve tells one participant what became of a branch. The id is taken first,
-// so that no transaction can begin under it.
+// so that no transaction can begin under it. A transaction that was committed
+// without the branch stays so, and has it rolled back: work that nobody prepared.
 func (r *root) resolve(g *actors.Gateway, id uuid.UUID, kind journal.Kind) {
 	h := r.Directory.Find(id)
 	known := h != nil
@@ -183,7 +184,10 @@ func (r *root) resolve(g *actors.Gateway, id uuid.UUID, kind journal.Kind) {
 	r.parked.byID[id] = e
 	r.parked.put(e, r.Registry.Gateway)
 	reason := "rolled back: no transaction knows it"
-	if known {
+	switch {
+	case known && h.Foreign(g.Branch.Name):
+		reason = "rolled back: no part of its transaction, which has finished (" + h.Outcome().String() + ")"
+	case known:
 		reason = "told again: its transaction has finished (" + h.Outcome().String() + ")"
 	}
 	r.config.Observer.Emit(actors.Event{

@@ -77,7 +77,7 @@ func (r *root) loadOutcomes() error {
 		if e.Outcome == journal.RolledBack {
 			h.SetState(protocol.RolledBack)
 		}
-		h.SetEnding(actors.Ending{Finished: e.Finished, Heuristic: e.Heuristic})
+		h.SetEnding(actors.Ending{Finished: e.Finished, Heuristic: e.Heuristic, Members: e.Members})
 		r.add(h)
 		r.archive(h)
 	}
@@ -187,6 +187,7 @@ func (r *root) tick(m *tick) {
 		return
 	}
 	r.timerSet = time.Time{}
+	defer r.schedule() // whatever a listener does
 	now := time.Now()
 	r.expireOld(now)
 	r.saveExpired()
@@ -194,5 +195,4 @@ func (r *root) tick(m *tick) {
 		r.scanAll()
 	}
 	r.deliver()
-	r.schedule()
 }

@@ -215,6 +215,19 @@ func ownership(t *testing.T, j journal.Journal) {
 		spoil(&r)
 	}
 	expect(t, j, want)
+
+	members := []string{"p", "q"}
+	end := journal.Ended{Transaction: id, Outcome: journal.Committed, Finished: epoch, Members: members}
+	want.apply(journal.Batch{Writes: []journal.Write{{End: &end}}})
+	appendAll(t, j, journal.Write{End: &end})
+	end.Members = slices.Clone(members)
+	want.ended[id] = end
+	clear(members)
+	expect(t, j, want)
+	for e := range j.Outcomes() {
+		clear(e.Members)
+	}
+	expect(t, j, want)
 }
 
 // invalid batches leave nothing behind, and the journal takes no other.

@@ -79,6 +79,9 @@ func randomEnd(rng *rand.Rand, id uuid.UUID, now time.Time) *journal.Ended {
 		e.Finished = now.Add(-time.Duration(rng.IntN(2000)) * time.Millisecond)
 		e.Heuristic = "settled by hand"
 	}
+	for i := range rng.IntN(4) {
+		e.Members = append(e.Members, "participant"[:11-i])
+	}
 	return e
 }
 

@@ -18,6 +18,7 @@ func end(t *testing.T, j journal.Journal) {
 	for _, e := range []journal.Ended{
 		{Transaction: id[1], Outcome: journal.Committed, Finished: epoch},
 		{Transaction: id[0], Outcome: journal.RolledBack, Finished: epoch, Heuristic: "p: rolled back by hand"},
+		{Transaction: id[2], Outcome: journal.Committed, Finished: epoch, Heuristic: "q: seen", Members: []string{"p", "", "q \x00\xff"}},
 		{Transaction: ids(1)[0], Outcome: journal.RolledBack, Finished: epoch.Add(time.Microsecond)}, // has no record
 	} {
 		delete(want.records, e.Transaction)
@@ -52,7 +53,7 @@ func expire(t *testing.T, j journal.Journal) {
 	want.records[open.Transaction] = open
 	for i := range n {
 		i = i * 37 % n // in no order
-		e := journal.Ended{Transaction: id[i], Outcome: journal.Committed, Finished: epoch.Add(time.Duration(i) * time.Microsecond), Heuristic: "by hand"}
+		e := journal.Ended{Transaction: id[i], Outcome: journal.Committed, Finished: epoch.Add(time.Duration(i) * time.Microsecond), Heuristic: "by hand", Members: []string{"p"}}
 		want.ended[e.Transaction] = e
 		appendAll(t, j, journal.Write{End: &e})
 	}

@@ -113,7 +113,7 @@ func (s *state) lines() []string {
 		lines = append(lines, describe(r))
 	}
 	for _, e := range s.ended {
-		lines = append(lines, fmt.Sprintf("outcome %v %v %d %q", e.Transaction, e.Outcome, e.Finished.UnixMicro(), e.Heuristic))
+		lines = append(lines, fmt.Sprintf("outcome %v %v %d %q %q", e.Transaction, e.Outcome, e.Finished.UnixMicro(), e.Heuristic, e.Members))
 	}
 	slices.Sort(lines)
 	return lines

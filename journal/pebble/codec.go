@@ -22,7 +22,8 @@ const (
 const (
 	recordFixed  = 1 + 1 + 8 + 4 + 4 + 4
 	branchFixed  = 1 + 4 + 4
-	outcomeFixed = 1 + 1
+	outcomeFixed = 1 + 1 + 4 + 4
+	memberFixed  = 4
 	headerFixed  = 1 + 16
 )
 
@@ -61,11 +62,22 @@ func appendString[S string | []byte](dst []byte, s S) []byte {
 	return append(dst, s...)
 }
 
-func outcomeSize(e *journal.Ended) int { return outcomeFixed + len(e.Heuristic) }
+func outcomeSize(e *journal.Ended) int {
+	size := outcomeFixed + len(e.Heuristic)
+	for _, name := range e.Members {
+		size += memberFixed + len(name)
+	}
+	return size
+}
 
 func appendOutcome(dst []byte, e *journal.Ended) []byte {
 	dst = append(dst, version, byte(e.Outcome))
-	return append(dst, e.Heuristic...)
+	dst = appendString(dst, e.Heuristic)
+	dst = binary.BigEndian.AppendUint32(dst, uint32(len(e.Members)))
+	for _, name := range e.Members {
+		dst = appendString(dst, name)
+	}
+	return dst
 }
 
 func headerSize(h *journal.Header) int { return headerFixed + len(h.Coordinator) }
@@ -91,12 +103,7 @@ func decodeRecord(key, value []byte) (r journal.Record, err error) {
 	r.Began = (instant(d.uint64()) ^ signBit).time()
 	r.Label = string(d.bytes())
 	r.Heuristic = string(d.bytes())
-	count := d.uint32()
-	if uint64(count)*branchFixed > uint64(len(d.rest)) {
-		d.damaged("%d branches in %d bytes", count, len(d.rest))
-		count = 0
-	}
-	if count > 0 {
+	if count := d.count(branchFixed); count > 0 {
 		r.Branches = make([]journal.Branch, count)
 	}
 	payloads := make([]byte, 0, len(d.rest))
@@ -139,7 +146,13 @@ func decodeOutcome(key, value []byte) (e journal.Ended, err error) {
 	if e.Outcome < journal.Committed || e.Outcome > journal.RolledBack {
 		d.damaged("unknown outcome %d", e.Outcome)
 	}
-	e.Heuristic = string(d.take(len(d.rest)))
+	e.Heuristic = string(d.bytes())
+	if count := d.count(memberFixed); count > 0 {
+		e.Members = make([]string, count)
+	}
+	for i := range e.Members {
+		e.Members[i] = string(d.bytes())
+	}
 	if err := d.end(); err != nil {
 		return journal.Ended{}, fmt.Errorf("outcome %x: %w", key, err)
 	}

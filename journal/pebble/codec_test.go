@@ -4,6 +4,7 @@ import (
 	"bytes"
 	"encoding/hex"
 	"errors"
+	"reflect"
 	"slices"
 	"strings"
 	"testing"
@@ -65,13 +66,22 @@ var golden = []struct {
 		"committed",
 		journal.Write{End: &journal.Ended{Transaction: goldenID, Outcome: journal.Committed, Finished: epoch}},
 		"6f 80060a24181e4000 0196e0f23b1c7d6e8f001234567890ab",
-		"01 01",
+		"01 01 00000000 00000000",
+	},
+	{
+		"committed, with members",
+		journal.Write{End: &journal.Ended{Transaction: goldenID, Outcome: journal.Committed, Finished: epoch, Heuristic: "by hand",
+			Members: []string{"db", "stock"}}},
+		"6f 80060a24181e4000 0196e0f23b1c7d6e8f001234567890ab",
+		"01 01 00000007 62792068616e64 00000002" +
+			"00000002 6462" +
+			"00000005 73746f636b",
 	},
 	{
 		"rolled back",
 		journal.Write{End: &journal.Ended{Transaction: goldenID, Outcome: journal.RolledBack, Finished: time.UnixMicro(-2), Heuristic: "by hand"}},
 		"6f 7ffffffffffffffe 0196e0f23b1c7d6e8f001234567890ab",
-		"01 02 62792068616e64",
+		"01 02 00000007 62792068616e64 00000000",
 	},
 	{
 		"header",
@@ -160,9 +170,9 @@ func TestCodec_Strict(t *testing.T) {
 				t.Errorf("%s, %s: %v, want %v", g.name, what, err, want)
 			}
 		}
-		open := g.write.Put == nil // the last part takes what there is
+		open := g.write.Header != nil // the last part takes what there is
 		for n := range value {
-			if open && n >= outcomeFixed && (g.write.End != nil || n >= headerFixed) {
+			if open && n >= headerFixed {
 				break
 			}
 			refuse("cut", key, value[:n], journal.ErrCorrupt)
@@ -187,6 +197,10 @@ func TestCodec_Strict(t *testing.T) {
 	if _, err := decodeRecord(appendRecordKey(nil, goldenID), huge); !errors.Is(err, journal.ErrCorrupt) {
 		t.Errorf("four billion branches: %v", err)
 	}
+	huge = unhex(t, "01 01 00000000 ffffffff")
+	if _, err := decodeOutcome(appendOutcomeKey(nil, instantOf(epoch), goldenID), huge); !errors.Is(err, journal.ErrCorrupt) {
+		t.Errorf("four billion members: %v", err)
+	}
 }
 
 // A value that decodes encodes to the same bytes: there is one encoding for
@@ -209,6 +223,40 @@ func FuzzDecode(f *testing.F) {
 		}
 		if size(w) != len(v) {
 			t.Fatalf("size %d, encoded to %d bytes", size(w), len(v))
+		}
+	})
+}
+
+// What is encoded decodes to the same.
+func FuzzEncode(f *testing.F) {
+	f.Add(uint8(4), int64(0), "order 7", "by hand", "stock", []byte{0xca, 0xfe}, uint8(2))
+	f.Add(uint8(1), int64(-1), "", "", "", []byte(nil), uint8(0))
+	f.Add(uint8(5), int64(1)<<62, "\x00", "\xff", "a\x00b", make([]byte, 300), uint8(200))
+	f.Fuzz(func(t *testing.T, kind uint8, micros int64, label, heuristic, name string, payload []byte, branches uint8) {
+		at := time.UnixMicro(micros).UTC()
+		r := journal.Record{
+			Transaction: goldenID, Kind: journal.Enlistment + journal.Kind(kind)%journal.Rollback, Began: at,
+			Label: label, Heuristic: heuristic,
+		}
+		var members []string
+		for i := range int(branches) {
+			b := journal.Branch{Participant: name[:len(name)*i/int(branches)], TwoPhase: i%2 == 0, Pending: i%3 == 0}
+			if part := payload[len(payload)*i/int(branches):]; len(part) > 0 {
+				b.Payload = part
+			}
+			r.Branches = append(r.Branches, b)
+			members = append(members, b.Participant)
+		}
+		e := journal.Ended{
+			Transaction: goldenID, Outcome: journal.Committed + journal.Outcome(kind)%journal.RolledBack,
+			Finished: at, Heuristic: heuristic, Members: members,
+		}
+		h := journal.Header{Coordinator: name, Horizon: goldenID}
+		for _, w := range []journal.Write{{Put: &r}, {End: &e}, {Header: &h}} {
+			got, err := decode(encode(w))
+			if err != nil || !reflect.DeepEqual(got, w) {
+				t.Fatalf("%+v decodes to %+v, %v", w, got, err)
+			}
 		}
 	})
 }

@@ -73,6 +73,17 @@ func (d *decoder) uint64() uint64 {
 	return 0
 }
 
+// count reads how many parts follow, of that many bytes each at the least: a count
+// that is damaged takes no memory.
+func (d *decoder) count(least int) int {
+	n := d.uint32()
+	if uint64(n)*uint64(least) > uint64(len(d.rest)) {
+		d.damaged("%d parts in %d bytes", n, len(d.rest))
+		return 0
+	}
+	return int(n)
+}
+
 // bytes reads a length and that many bytes, without copying them.
 func (d *decoder) bytes() []byte {
 	n := d.uint32()

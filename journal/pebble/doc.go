@@ -60,9 +60,15 @@
 //	| o | finished (8) | id (16) |
 //	+---+--------------+---------+
 //
-//	+---------+-------------+---------------+
-//	| version | outcome (1) | heuristic ... |
-//	+---------+-------------+---------------+
+//	+---------+-------------+----------------------+---------------+-------------+
+//	| version | outcome (1) | heuristic length (4) | heuristic ... | members (4) |
+//	+---------+-------------+----------------------+---------------+-------------+
+//
+// followed by that number of members:
+//
+//	+-----------------+----------+
+//	| name length (4) | name ... |
+//	+-----------------+----------+
 //
 // Beside Pebble's files, the directory holds an empty file, the journal's
 // marker. Its name gives the version of this layout, and how far which of
