@@ -85,26 +85,37 @@ func TestContract_CapReached_WaitForSlot(t *testing.T) {
 // does not go before those who wait.
 func TestContract_CapReached_NoOvertaking(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
-		r := start(t, dtc.Config{MaxTransactions: 1, WaitForSlot: true})
-		for range 200 {
-			holder := r.begin()
-			first := make(chan uuid.UUID, 1)
-			go func() {
-				id, err := r.Begin(background, nil)
-				ok(t, err)
-				first <- id
-			}()
-			synctest.Wait()
-			ok(t, r.Rollback(background, holder))
-			ctx, cancel := context.WithTimeout(background, time.Second)
-			id, err := r.Begin(ctx, nil)
-			cancel()
-			if err == nil {
-				t.Error("overtook one who waited")
-				ok(t, r.Rollback(background, id))
+		// The slot is free when the holder's caller has his answer, and a moment later
+		// the supervisor hears of it. That moment is held here.
+		ending, goOn := make(chan struct{}), make(chan struct{})
+		var once sync.Once
+		r := start(t, dtc.Config{MaxTransactions: 1, WaitForSlot: true, OnEvent: func(e dtc.Event) {
+			if e.Kind == dtc.EventEnded {
+				once.Do(func() {
+					close(ending)
+					<-goOn
+				})
 			}
-			ok(t, r.Rollback(background, <-first))
+		}})
+		holder := r.begin()
+		first := make(chan uuid.UUID, 1)
+		go func() {
+			id, err := r.Begin(background, nil)
+			ok(t, err)
+			first <- id
+		}()
+		synctest.Wait()
+		ok(t, r.Rollback(background, holder))
+		<-ending
+		r.live(0)
+		ctx, cancel := context.WithTimeout(background, time.Second)
+		defer cancel()
+		if id, err := r.Begin(ctx, nil); err == nil {
+			t.Error("overtook one who waited")
+			ok(t, r.Rollback(background, id))
 		}
+		close(goOn)
+		ok(t, r.Rollback(background, <-first))
 	})
 }
 

@@ -262,13 +262,25 @@ func (c *Coordinator) commit(ctx context.Context, h *actors.Handle, with []messa
 	m := &messages.AskCommit{Enlistments: with, Reply: c.results.Get()}
 	if !h.Send(m) {
 		c.results.Discard(m.Reply)
-		return commitError(supervisor.Ended(h))
+		return commitError(ended(h, with))
 	}
 	r, _, err := c.results.Wait(ctx, m.Reply)
 	if err != nil {
 		return &OutcomeUnknownError{ID: h.ID, Err: err}
 	}
 	return commitError(r)
+}
+
+// ended is what can be told of a transaction that has no actor to one who counts
+// on these branches.
+func ended(h *actors.Handle, with []messages.Enlistment) messages.Result {
+	r, late := supervisor.Ended(h), h.Ending().Late
+	for i := range with {
+		if name := with[i].Branch.Name; slices.Contains(late, name) {
+			r.Refused, r.Participant = messages.RefusedNotActive, name
+		}
+	}
+	return r
 }
 
 // Rollback rolls a transaction back: every enlisted participant's Rollback is

@@ -40,6 +40,8 @@ type Ending struct {
 	// Members names the branches that were told to commit, of those whose
 	// participants can list theirs; nil where the transaction was rolled back.
 	Members []string
+	// Late names the branches that came too late to be part of the transaction.
+	Late []string
 	// Path is how it was committed; none where it was not asked to commit, or was
 	// asked by an earlier run of the coordinator.
 	Path protocol.Path

@@ -166,9 +166,19 @@ func (t *Transaction) end() {
 		t.emit(Event{Kind: EventEnded, Outcome: outcome, Duration: finished.Sub(t.began)})
 	}
 	t.handle.SetEnding(Ending{
-		Finished: finished, Heuristic: t.settled, Members: members, Cause: t.timeoutCause(), Path: t.path(),
+		Finished: finished, Heuristic: t.settled, Members: members, Late: t.lateNames(), Cause: t.timeoutCause(), Path: t.path(),
 	})
 	t.closeMailbox()
+}
+
+// lateNames names the branches that came too late.
+func (t *Transaction) lateNames() (names []string) {
+	for i := range t.parts {
+		if t.tx.Stray(i) {
+			names = append(names, t.parts[i].branch.Participant)
+		}
+	}
+	return names
 }
 
 // timeoutCause is what is kept of the causes: the deadline that decided, if one
@@ -199,7 +209,7 @@ func (t *Transaction) park() {
 		tries = ending.Parked.Tries + 1
 	}
 	ending.Parked = &Parked{Waiting: waiting, Tries: tries}
-	ending.Heuristic, ending.Path = t.settled, t.path()
+	ending.Heuristic, ending.Late, ending.Path = t.settled, t.lateNames(), t.path()
 	if ending.Cause == nil {
 		ending.Cause = t.timeoutCause()
 	}

@@ -43,6 +43,7 @@ const (
 	foreign   = "dtc: what participants answer is never taken for our own outcome"
 	resolving = "actors: Resolve answers when the journal has it"
 	simulated = "actors, supervisor: what the simulator found"
+	late      = "dtc: Run tells of a branch that came too late, also when the actor has gone"
 	members   = "supervisor: only a member is told to commit"
 )
 
@@ -67,5 +68,6 @@ var bugsFound = []bugFound{
 	{"After a panic, branches that came too late for a committed transaction were told to commit", "simulator", simulated},
 	{"A late answer to the question what became of a branch counted as an acknowledgement", "simulator", simulated},
 	{"Transactions of a participant that stays away, more than the list holds, kept all others from being taken up", "simulator", simulated},
+	{"Run answered nil although a branch that it had enlisted came too late, and was rolled back", "simulator", late},
 	{"A participant that holds unprepared work of a committed transaction it was no member of was told to commit it", "model", members},
 }

@@ -78,12 +78,12 @@ func render(v any) string {
 		}
 		var later []field
 		for _, f := range v {
-			switch f.value.(type) {
-			case []any, []field:
+			inner, _ := f.value.([]field)
+			if _, list := f.value.([]any); list || objects(inner) != nil {
 				later = append(later, f)
-			default:
-				fmt.Fprintf(&b, "* %s: %s\n", words(f.name), cell(f.value))
+				continue
 			}
+			fmt.Fprintf(&b, "* %s: %s\n", words(f.name), cell(f.value))
 		}
 		for _, f := range later {
 			fmt.Fprintf(&b, "\n%s:\n\n%s", words(f.name), render(f.value))

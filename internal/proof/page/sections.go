@@ -58,8 +58,8 @@ var sections = []section{
 		[]string{"power_losses"}},
 	{"Failing disks", "An error injected into every change of the file system, one at a time.",
 		[]string{"io_errors"}},
-	{"Damaged files", "Bytes flipped, and files cut, everywhere.",
-		[]string{"damage"}},
+	{"Damaged files", "Bytes flipped, and files cut, everywhere: in the journal, then in the participants' files.",
+		[]string{"damage", "damaged_files"}},
 	{"What callers saw", "Histories of many callers racing for the same transactions, checked for\n" +
 		"linearizability (porcupine); and random calls against a model of the contract (rapid).",
 		[]string{"histories", "state_machine"}},
