@@ -1,11 +1,17 @@
 package simulator
 
+import "strconv"
+
 // Costs is what one transaction costs when nothing fails.
 type Costs struct {
 	Way          string `json:"way"`
 	Participants int    `json:"participants"`
 	Forced       uint64 `json:"forced_writes"`
 	Messages     uint64 `json:"messages"`
+	// What the textbook's presumed abort takes, at the coordinator; empty where it
+	// has no such thing.
+	TextbookForced   string `json:"textbook_forced_writes"`
+	TextbookMessages string `json:"textbook_messages"`
 }
 
 // way is a way that a transaction can go, and what it is to cost with n
@@ -16,6 +22,7 @@ type way struct {
 	app              application
 	alone            bool // with one participant only
 	forced, messages func(n int) int
+	textbook         func(n int) (forced, messages int) // nil for none
 }
 
 func none(int) int { return 0 }
@@ -41,5 +48,10 @@ func (v *way) costs(n int) (Costs, error) {
 	if v.kind.recoverable {
 		scans = uint64(2 * n) // when the journal is opened
 	}
-	return Costs{v.name, n, w.report.Forced, w.report.Messages - scans}, w.broken
+	c := Costs{Way: v.name, Participants: n, Forced: w.report.Forced, Messages: w.report.Messages - scans}
+	if v.textbook != nil {
+		forced, messages := v.textbook(n)
+		c.TextbookForced, c.TextbookMessages = strconv.Itoa(forced), strconv.Itoa(messages)
+	}
+	return c, w.broken
 }

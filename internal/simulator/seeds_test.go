@@ -55,7 +55,7 @@ func TestSeeds(t *testing.T) {
 	f := newFleet(rand.Uint64() >> 16)
 	f.run(func(done uint64) bool { return done < uint64(n) })
 	if f.err != nil {
-		t.Fatal(f.err)
+		t.Fatalf("after %d runs: %v", f.total.Runs, f.err)
 	}
 	proof.Note(t, "seeds", f.total)
 }

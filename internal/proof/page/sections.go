@@ -37,10 +37,10 @@ var sections = []section{
 		"journal lost and kept; and every pair of such, the second inside the recovery from\n" +
 		"the first.",
 		[]string{"crash_points"}},
-	{"What a transaction costs", "Counted in runs without a failure. The textbook's figures are those of presumed\n" +
-		"abort as Mohan, Lindsay and Obermarck give them (R*, 1986): for N participants that\n" +
-		"all commit, 4N messages and one forced record at the coordinator; none for a\n" +
-		"rollback; 2N messages and no record where all are read-only.",
+	{"What a transaction costs", "Counted in runs without a failure, forced writes at the coordinator. The textbook is\n" +
+		"presumed abort as Mohan, Lindsay and Obermarck give it (R*, 1986), where aborts are not\n" +
+		"acknowledged and a participant that has prepared can ask; here those are told that\n" +
+		"cannot, for which an intent is recorded.",
 		[]string{"costs"}},
 	{"Planted bugs", "A test that cannot see proves nothing. Each of these bugs was built into a copy of the\n" +
 		"code, one at a time, and found; one that survives fails the build.",
