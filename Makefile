@@ -14,7 +14,7 @@ test: spin ## everything: with the race detector, then the proofs at full length
 	go vet ./...
 	go test -race -timeout 15m ./...
 	rm -rf $(FIGURES) && mkdir -p $(FIGURES)
-	DTC_PROOF_DIR=$(FIGURES) go test -timeout 20m $(PROOFS)
+	DTC_PROOF_DIR=$(FIGURES) go test -count=1 -timeout 20m $(PROOFS)
 	go run ./internal/proof/page -figures $(FIGURES) > $(FIGURES)/proof.md
 
 proof: spin ## the proofs at full length, and docs/proof.md of what they counted

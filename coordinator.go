@@ -191,7 +191,8 @@ func idTime(id uuid.UUID) time.Time {
 // [*TooManyParticipantsError], after which the transaction is still usable, with
 // [*TransactionNotFoundError], with ErrInvalidName or ErrPayloadTooLarge, and
 // with [*TooManyTransactionsError] if too many transactions wait for that
-// participant already. The participant gets no call then.
+// participant already. The participant gets no call then, but perhaps Rollback
+// where the transaction ended while the enlistment was being forced.
 //
 // When ctx ends after the request was taken up, the answer is
 // [*OutcomeUnknownError]: the participant may be enlisted or not. To enlist it

@@ -289,7 +289,9 @@ const (
 	ActCommitted Act = iota + 1
 	// ActRolledBack: the person saw to it that the branch is rolled back.
 	ActRolledBack
-	// ActForgotten: the branch will never be heard of again.
+	// ActForgotten: the branch will never be heard of again. If its participant
+	// lists it all the same, it is told the outcome as long as that is kept, and
+	// after that to roll back, like any branch that nobody knows.
 	ActForgotten
 )
 

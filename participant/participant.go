@@ -114,7 +114,8 @@ type Recoverer interface {
 }
 
 // NonBlocking marks a participant whose calls neither wait nor take long. They
-// are made one at a time, so that it needs no lock.
+// are made one at a time, so that it needs no lock. One that blocks all the same
+// holds up its other calls, and the coordinator's Close.
 type NonBlocking interface {
 	NonBlocking()
 }
