@@ -10,9 +10,11 @@ package main
 
 import (
 	"bufio"
+	"errors"
 	"flag"
 	"fmt"
 	"io"
+	"io/fs"
 	"os"
 	"path/filepath"
 	"runtime"
@@ -43,6 +45,10 @@ func page(w io.Writer, figures, profile string) error {
 		fmt.Fprintf(w, "\n## %s\n\n%s\n", s.title, s.text)
 		for _, name := range s.figures {
 			text, err := os.ReadFile(filepath.Join(figures, name+".json"))
+			if errors.Is(err, fs.ErrNotExist) && s.without != "" {
+				fmt.Fprintf(w, "\n%s\n", s.without)
+				continue
+			}
 			if err != nil {
 				return err
 			}

@@ -24,6 +24,7 @@ type section struct {
 	title   string
 	text    string
 	figures []string // in which order
+	without string   // what to say where there are no figures; empty if there must be
 }
 
 var sections = []section{
@@ -32,42 +33,42 @@ var sections = []section{
 		"journal whose unsynced tail is lost, kept or cut, syncs that fail, crashes of the\n" +
 		"coordinator or of any participant before any single effect. Every seed is new. A\n" +
 		"failure prints the seed, and the seed replays it (`go test ./internal/simulator -run TestSeed -seed N -v`).",
-		[]string{"seeds"}},
+		[]string{"seeds"}, ""},
 	{"Crash points", "A crash before every single effect of fixed scenarios, with the unsynced tail of the\n" +
 		"journal lost and kept; and every pair of such, the second inside the recovery from\n" +
 		"the first.",
-		[]string{"crash_points"}},
+		[]string{"crash_points"}, ""},
 	{"What a transaction costs", "Counted in runs without a failure, forced writes at the coordinator. The textbook is\n" +
 		"presumed abort as Mohan, Lindsay and Obermarck give it (R*, 1986), where aborts are not\n" +
 		"acknowledged and a participant that has prepared can ask; here those are told that\n" +
 		"cannot, for which an intent is recorded.",
-		[]string{"costs"}},
+		[]string{"costs"}, ""},
 	{"Planted bugs", "A test that cannot see proves nothing. Each of these bugs was built into a copy of the\n" +
 		"code, one at a time, and found; one that survives fails the build.",
-		[]string{"planted"}},
+		[]string{"planted"}, ""},
 	{"Models", "The protocol as it is built, modelled in Promela, and searched by Spin for every\n" +
 		"interleaving; each model again with mistakes planted, every one of which is found.",
-		[]string{"models"}},
+		[]string{"models"}, "Not searched: Spin was not there when this page was made."},
 	{"Killed processes", "The coordinator and each participant run in processes of their own, on real files,\n" +
 		"and are killed with SIGKILL at random moments and at named points. After each round\n" +
 		"the books are audited from the participants' own files.",
-		[]string{"kills"}},
+		[]string{"kills"}, ""},
 	{"Lost power", "The journal on a file system that forgets what was not synced, in part or in whole.\n" +
 		"The control is the same test with syncs that do nothing: it does lose records, so the\n" +
 		"test can see losses.",
-		[]string{"power_losses"}},
+		[]string{"power_losses"}, ""},
 	{"Failing disks", "An error injected into every change of the file system, one at a time.",
-		[]string{"io_errors"}},
+		[]string{"io_errors"}, ""},
 	{"Damaged files", "Bytes flipped, and files cut, everywhere: in the journal, then in the participants' files.",
-		[]string{"damage", "damaged_files"}},
+		[]string{"damage", "damaged_files"}, ""},
 	{"What callers saw", "Histories of many callers racing for the same transactions, checked for\n" +
 		"linearizability (porcupine); and random calls against a model of the contract (rapid).",
-		[]string{"histories", "state_machine"}},
+		[]string{"histories", "state_machine"}, ""},
 	{"Panics", "Panics, and handlers that end their goroutine, in every kind of actor and in\n" +
 		"everything a user plugs in, with transactions around them.",
-		[]string{"chaos"}},
+		[]string{"chaos"}, ""},
 	{"Soak", "Transactions of mixed fate, and what is left behind.",
-		[]string{"soak"}},
+		[]string{"soak"}, ""},
 }
 
 const uncovered = `
