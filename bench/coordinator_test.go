@@ -27,11 +27,14 @@ type work struct {
 }
 
 // open opens a coordinator of the participants. The test closes it.
+// coordinatorName is whose transactions the participants hold.
+const coordinatorName = "bench"
+
 func open(tb testing.TB, config dtc.Config, participants []participant.Participant) *work {
 	tb.Helper()
 	quiet := slog.NewTextHandler(io.Discard, &slog.HandlerOptions{Level: slog.LevelWarn})
 	system := actor.NewActorSystem(actor.WithLoggerFactory(func(*actor.ActorSystem) *slog.Logger { return slog.New(quiet) }))
-	config.Name, config.Participants = "bench", participants
+	config.Name, config.Participants = coordinatorName, participants
 	config.Logger = xslog.New(dtc.SlogHandler(quiet))
 	c, err := dtc.Open(system, config)
 	if err != nil {

@@ -22,7 +22,7 @@ const (
 func fill(tb testing.TB, dir string) {
 	j := openJournal(tb, dir, vfs.Default)
 	now := time.Now()
-	var batch journal.Batch
+	batch := journal.Batch{Writes: []journal.Write{{Header: &journal.Header{Coordinator: coordinatorName}}}}
 	flush := func() {
 		if err := j.Append(batch); err != nil {
 			tb.Fatal(err)
