@@ -53,8 +53,8 @@ func (r *root) revive(m *revive) {
 		})
 		return
 	}
+	c.handle.Release() // first: who has his answer finds the slot free
 	c.actor.GiveUp()
-	c.handle.Release()
 	if c.resumed != nil {
 		r.parked.stopped(c.resumed)
 	}
