@@ -140,7 +140,7 @@ func TestPlanted(t *testing.T) {
 
 // tooLong is how long the tests may take with a bug in the code: one that has them
 // hang is found as well.
-const tooLong = 60 * time.Second
+const tooLong = 90 * time.Second
 
 // find runs the tests with the bug in the code, and returns what they say.
 func (b bug) find(t *testing.T) string {

@@ -44,6 +44,7 @@ const (
 	resolving = "actors: Resolve answers when the journal has it"
 	simulated = "actors, supervisor: what the simulator found"
 	late      = "dtc: Run tells of a branch that came too late, also when the actor has gone"
+	slot      = "supervisor: a slot is free before the one who waits is told"
 	members   = "supervisor: only a member is told to commit"
 )
 
@@ -69,5 +70,6 @@ var bugsFound = []bugFound{
 	{"A late answer to the question what became of a branch counted as an acknowledgement", "simulator", simulated},
 	{"Transactions of a participant that stays away, more than the list holds, kept all others from being taken up", "simulator", simulated},
 	{"Run answered nil although a branch that it had enlisted came too late, and was rolled back", "simulator", late},
+	{"The caller of a transaction whose actor kept dying could have his answer a moment before its slot was free", "contract test, race detector", slot},
 	{"A participant that holds unprepared work of a committed transaction it was no member of was told to commit it", "model", members},
 }
