@@ -79,6 +79,8 @@ const uncovered = `
   whatever the coordinator does. Run participanttest against yours.
 * Isolation between transactions: that is the participants' own.
 * Malice: messages are trusted.
+* A journal that another owner can take over: there is none yet. A coordinator that has been fenced off and has not
+  heard of it goes on reading; the simulator's TestFencedCoordinatorReads shows what that leads to, and is open.
 * Weak memory models and the Go runtime: the race detector runs over the tests, and sees what they reach.
 * More than two branches in the exhaustive search, and more than one transaction in the Promela models; the
   simulator has several of both, but does not visit every interleaving.
