@@ -243,3 +243,26 @@ func TestContractLate_ActorDiesWithALateBranch(t *testing.T) {
 		r.live(0)
 	})
 }
+
+// The actor has died, the journal cannot be read, and the coordinator closes: nobody
+// waits for the next look.
+func TestContractLate_CloseWhileUnreadable(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		j := &reader{Journal: newDisk(t).journal()}
+		r := start(t, dtc.Config{Journal: j, Retry: dtc.Backoff{Initial: time.Hour, Max: time.Hour}, OnEvent: func(e dtc.Event) {
+			if e.Kind == dtc.EventCommitAsked {
+				runtime.Goexit()
+			}
+		}})
+		id := r.begin(newTwo(t, "a"))
+		fail := func() error { return errRead }
+		j.record.Store(&fail)
+		asked := make(chan error)
+		go func() { asked <- r.Commit(background, id) }()
+		synctest.Wait()
+		within(t, time.Minute, func() {
+			ok(t, r.Close())
+			is(t, <-asked, dtc.ErrOutcomeUnknown)
+		})
+	})
+}

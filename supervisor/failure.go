@@ -28,6 +28,7 @@ func (b *barrier) Send(any) bool { return b.to.Send(&revive{b.child}) }
 // comeBack brings a transaction back whose actor failed and has stopped, once
 // everything it gave to the journal is written.
 func (r *root) comeBack(c *child) {
+	r.reviving[c] = true
 	if r.Log.Immediate() || !r.writer.Send(&messages.Append{From: &barrier{&r.Ref, c}}) {
 		r.revive(&revive{c})
 	}
@@ -35,13 +36,18 @@ func (r *root) comeBack(c *child) {
 
 func (r *root) revive(m *revive) {
 	c := m.child
+	if !r.reviving[c] {
+		return // the coordinator has closed on it meanwhile
+	}
 	record, ok, err := r.Log.Record(c.handle.ID)
 	if err != nil && r.Log.Err() == nil && r.closing == nil {
 		// Nobody knows what was decided before the journal can be read.
+		c.unread = true
 		to := &r.Ref
 		time.AfterFunc(r.config.Limits.Retry.Initial, func() { to.Send(m) })
 		return
 	}
+	delete(r.reviving, c)
 	known := err == nil && r.Log.Err() == nil
 	if known && c.lives < maxLives {
 		var found *journal.Record

@@ -47,6 +47,7 @@ func Open(system *actor.ActorSystem, config Config) (*Supervisor, error) {
 	r := &root{
 		Supervisor: s,
 		children:   make(map[string]*child),
+		reviving:   make(map[*child]bool),
 		parked: parking{
 			limit:  config.MaxHistory,
 			slots:  config.RecoverySlots,
@@ -159,6 +160,9 @@ func (r *root) openGateway(g *actors.Gateway) {
 // reopen gives a gateway a new actor whose actor somebody else has stopped: a
 // participant that is an actor knows its address.
 func (r *root) reopen(stopped *actor.PID) {
+	if r.closing != nil {
+		return // they stop as they should
+	}
 	for _, g := range r.Registry.Gateways() {
 		if stopped.Equal(g.PID()) {
 			r.openGateway(g)

@@ -47,6 +47,11 @@ func (r *root) shut(m *Shut) {
 	to := &r.Ref
 	grace := r.config.Limits.ParticipantTimeout + r.config.Limits.ParticipantTimeout/8
 	r.closing.timer = time.AfterFunc(grace, func() { to.Send(&graceOver{}) })
+	for c := range r.reviving {
+		if c.unread {
+			r.revive(&revive{c}) // it is not waited for any longer
+		}
+	}
 	r.closingProgress()
 }
 
@@ -80,7 +85,7 @@ func (r *root) closingProgress() {
 		}
 		r.drained = nil
 	}
-	if r.closing == nil || len(r.children) > 0 || r.closing.writing {
+	if r.closing == nil || len(r.children) > 0 || len(r.reviving) > 0 || r.closing.writing {
 		return
 	}
 	r.closing.timer.Stop()

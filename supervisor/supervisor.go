@@ -59,6 +59,7 @@ type root struct {
 	next  actor.Actor  // what the next spawned transaction is
 
 	children map[string]*child // transactions, by process id
+	reviving map[*child]bool   // those whose actor has failed and stopped, until they have another
 	names    []string          // of stopped transactions' actors, to be used again
 	named    int               // how many names there are
 	waiting  []*messages.Begin // for a slot, first come first served
@@ -81,7 +82,8 @@ type child struct {
 	resumed *parkedEntry // nil for one that began here
 	name    string       // of the actor, below the supervisor's
 	failed  bool
-	lives   int // how often it has failed
+	unread  bool // it has failed, and the journal could not be read since
+	lives   int  // how often it has failed
 }
 
 // Receive implements actor.Actor. A panic harms what is being handled and
