@@ -95,7 +95,7 @@ func (t *Transaction) tellAnswered(m *messages.Answer, p *part) {
 // appended takes the journal's answer.
 func (t *Transaction) appended(m messages.Appended) {
 	if m.Err != nil {
-		err := fmt.Errorf("%w: %w", ErrJournalFailed, m.Err)
+		err := JournalFailed(m.Err)
 		t.emit(Event{Kind: EventForced, Record: m.Record, Err: m.Err})
 		t.step(protocol.Event{
 			Kind: protocol.ForceFailed, Record: m.Record, Fenced: isFenced(m.Err),

@@ -1,6 +1,9 @@
 package actors
 
-import "errors"
+import (
+	"errors"
+	"fmt"
+)
 
 // Conditions that are known here and told by package dtc.
 var (
@@ -19,3 +22,6 @@ var (
 	// ErrActorFailed: the transaction's actor panicked before anything was decided.
 	ErrActorFailed = errors.New("dtc: transaction actor failed")
 )
+
+// JournalFailed is err, by which the journal failed, as an ErrJournalFailed.
+func JournalFailed(err error) error { return fmt.Errorf("%w: %w", ErrJournalFailed, err) }

@@ -2,7 +2,6 @@ package actors
 
 import (
 	"context"
-	"slices"
 	"sync"
 	"sync/atomic"
 	"time"
@@ -94,12 +93,9 @@ type gateway struct {
 	running  int
 	branches map[uuid.UUID]*branchCalls
 	// queue holds branches whose next call waits for others to return.
-	queue []*branchCalls
-	// queueLimit is how long the queue may get before calls that have expired are
-	// dropped from it.
-	queueLimit int
-	kept       keptAnswers
-	wire       wire
+	queue Waiting[*branchCalls]
+	kept  keptAnswers
+	wire  wire
 }
 
 // branchCalls is the calls of one branch: one that runs, and one that waits for
@@ -196,22 +192,17 @@ func (g *gateway) begin(b *branchCalls) {
 	go g.run(b, b.running)
 }
 
-// queueUp has a branch wait. When the queue has doubled, calls that nobody waits
-// for any more are dropped: their transactions have left memory, and call again
-// when they are taken up. So a participant that hangs holds nothing.
+// queueUp has a branch wait. Calls that nobody waits for any more are dropped:
+// their transactions have left memory, and call again when they are taken up. So
+// a participant that hangs holds nothing.
 func (g *gateway) queueUp(b *branchCalls) {
-	if len(g.queue) >= g.queueLimit {
-		now := time.Now()
-		g.queue = slices.DeleteFunc(g.queue, func(b *branchCalls) bool {
-			expired := now.After(b.running.Expires)
-			if expired {
-				delete(g.branches, b.id)
-			}
-			return expired
-		})
-		g.queueLimit = 2*len(g.queue) + 64
-	}
-	g.queue = append(g.queue, b)
+	g.queue.Add(b, func(b *branchCalls) bool {
+		expired := time.Now().After(b.running.Expires)
+		if expired {
+			delete(g.branches, b.id)
+		}
+		return expired
+	})
 }
 
 // run makes one call that may block. It always reports back, also when the
@@ -243,11 +234,8 @@ func (g *gateway) returned(r *returned) {
 	} else {
 		g.queueUp(b)
 	}
-	for g.running < g.limit && len(g.queue) > 0 {
-		next := g.queue[0]
-		g.queue[0] = nil
-		g.queue = g.queue[1:]
-		g.begin(next)
+	for g.running < g.limit && g.queue.Len() > 0 {
+		g.begin(g.queue.Next())
 	}
 }
 

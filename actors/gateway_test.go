@@ -37,8 +37,8 @@ func TestGateway_ForgetsWhatExpires(t *testing.T) {
 	for n := range 20_000 {
 		queue(waiting+n, now.Add(-time.Second))
 	}
-	if len(g.queue) > 200 || len(g.branches) != len(g.queue) {
-		t.Errorf("%d branches, %d in the queue", len(g.branches), len(g.queue))
+	if g.queue.Len() > 200 || len(g.branches) != g.queue.Len() {
+		t.Errorf("%d branches, %d in the queue", len(g.branches), g.queue.Len())
 	}
 	for n := range waiting {
 		if g.branches[uuid.UUID{15: byte(n)}] == nil {

@@ -119,34 +119,3 @@ func (m *mailbox) next() (message any, system, ok bool) {
 	}
 	return m.user.pop(), false, true
 }
-
-// maxSpare is for how many items an empty queue keeps room.
-const maxSpare = 4096
-
-// queue is a first-in first-out queue that reuses its memory when it is empty.
-type queue[T any] struct {
-	items []T
-	head  int
-}
-
-func (q *queue[T]) len() int { return len(q.items) - q.head }
-
-func (q *queue[T]) push(v T) { q.items = append(q.items, v) }
-
-func (q *queue[T]) pop() T {
-	var none T
-	v := q.items[q.head]
-	q.items[q.head] = none
-	q.head++
-	switch {
-	case q.head == len(q.items) && cap(q.items) > maxSpare:
-		q.items, q.head = nil, 0
-	case q.head == len(q.items):
-		q.items, q.head = q.items[:0], 0
-	case q.head >= 64 && q.head*2 >= len(q.items):
-		n := copy(q.items, q.items[q.head:])
-		clear(q.items[n:])
-		q.items, q.head = q.items[:n], 0
-	}
-	return v
-}

@@ -91,7 +91,7 @@ func (s *settled) Send(m any) bool {
 	if appended, ok := m.(*messages.Appended); ok && s.reply != nil {
 		if appended.Err != nil {
 			s.result.Refused = messages.RefusedUnforced
-			s.result.Causes = []messages.Cause{{Err: fmt.Errorf("%w: %w", ErrJournalFailed, appended.Err)}}
+			s.result.Causes = []messages.Cause{{Err: JournalFailed(appended.Err)}}
 		}
 		s.reply.Send(s.result)
 	}

@@ -3,8 +3,6 @@ package supervisor
 import (
 	"bytes"
 	"errors"
-	"fmt"
-	"slices"
 
 	"github.com/google/uuid"
 
@@ -30,24 +28,15 @@ func (r *root) begin(m *messages.Begin) {
 	switch err := r.Refusal(); {
 	case err != nil:
 		r.refuse(m, err)
-	case len(r.waiting) == 0 && r.admit(m):
+	case r.waiting.Len() == 0 && r.admit(m):
 	case r.config.WaitForSlot:
-		r.queueUp(m)
+		r.waiting.Add(m, gone)
 	default:
 		r.refuse(m, ErrFull)
 	}
 }
 
-// queueUp has a caller wait. Those who have gone are dropped when the queue has
-// doubled, so that it stays as long as there are callers.
-func (r *root) queueUp(m *messages.Begin) {
-	if len(r.waiting) >= r.waitingLimit {
-		r.waiting = slices.DeleteFunc(r.waiting, gone)
-		r.waitingLimit = 2*len(r.waiting) + 64
-	}
-	r.waiting = append(r.waiting, m)
-}
-
+// gone tells that a caller does not wait for a slot any more.
 func gone(m *messages.Begin) bool {
 	if m.Outcome != nil {
 		return m.Outcome.Withdrawn()
@@ -62,7 +51,7 @@ func (s *Supervisor) Refusal() error {
 		return actors.ErrClosed
 	}
 	if err := s.Log.Err(); err != nil {
-		return fmt.Errorf("%w: %w", actors.ErrJournalFailed, err)
+		return actors.JournalFailed(err)
 	}
 	return nil
 }
@@ -95,7 +84,7 @@ func (r *root) again(m *messages.Begin) bool {
 func (r *root) unknown(m *messages.Begin) bool {
 	switch outcome, ok, err := r.unlisted(m.ID); {
 	case err != nil:
-		r.refuse(m, fmt.Errorf("%w: %w", actors.ErrJournalFailed, err))
+		r.refuse(m, actors.JournalFailed(err))
 		return true
 	case ok:
 		r.answer(m, &messages.Result{Transaction: m.ID, Outcome: outcome})
@@ -166,8 +155,8 @@ func (r *root) claim(m *messages.Begin) bool {
 
 // admitWaiting admits those who wait, in the order in which they came.
 func (r *root) admitWaiting() {
-	for len(r.waiting) > 0 {
-		m := r.waiting[0]
+	for r.waiting.Len() > 0 {
+		m := r.waiting.First()
 		if err := r.Refusal(); err != nil {
 			r.refuse(m, err)
 		} else if m.Chosen && r.again(m) {
@@ -175,8 +164,7 @@ func (r *root) admitWaiting() {
 		} else if !r.admit(m) {
 			return
 		}
-		r.waiting[0] = nil
-		r.waiting = r.waiting[1:]
+		r.waiting.Next()
 	}
 }
 

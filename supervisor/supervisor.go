@@ -58,21 +58,18 @@ type root struct {
 	props *actor.Props // of transactions
 	next  actor.Actor  // what the next spawned transaction is
 
-	children map[string]*child // transactions, by process id
-	reviving map[*child]bool   // those whose actor has failed and stopped, until they have another
-	names    []string          // of stopped transactions' actors, to be used again
-	named    int               // how many names there are
-	waiting  []*messages.Begin // for a slot, first come first served
-	// waitingLimit is how long the queue may get before those who have gone are
-	// dropped from it.
-	waitingLimit int
-	parked       parking
-	doubts       doubts
-	timer        *time.Timer
-	timerSet     time.Time
-	tickNo       uint64
-	closing      *closing
-	drained      []chan<- struct{}
+	children map[string]*child               // transactions, by process id
+	reviving map[*child]bool                 // those whose actor has failed and stopped, until they have another
+	names    []string                        // of stopped transactions' actors, to be used again
+	named    int                             // how many names there are
+	waiting  actors.Waiting[*messages.Begin] // for a slot, first come first served
+	parked   parking
+	doubts   doubts
+	timer    *time.Timer
+	timerSet time.Time
+	tickNo   uint64
+	closing  *closing
+	drained  []chan<- struct{}
 }
 
 // child is a transaction that has an actor.
