@@ -5,7 +5,7 @@
 # What the proofs counted, and the packages that count.
 FIGURES := $(CURDIR)/.figures
 PROOFS := ./internal/... ./journal/pebble ./participant/internal/wal
-.PHONY: help test quick lint generate demo bench proof spin
+.PHONY: help test quick lint generate demo bench proof figures spin
 
 help: ## this list
 	@sed -n 's/^\([a-z]*\):.*## /\1\t/p' $(MAKEFILE_LIST) | expand -t 12
@@ -13,16 +13,18 @@ help: ## this list
 test: spin ## everything: with the race detector, then the proofs at full length
 	go vet ./...
 	go test -race -timeout 15m ./...
-	rm -rf $(FIGURES) && mkdir -p $(FIGURES)
-	DTC_PROOF_DIR=$(FIGURES) go test -count=1 -timeout 20m $(PROOFS)
+	$(MAKE) figures
 	go run ./internal/proof/page -figures $(FIGURES) > $(FIGURES)/proof.md
 
-proof: spin ## the proofs at full length, and docs/proof.md of what they counted
-	rm -rf $(FIGURES) && mkdir -p $(FIGURES)
-	DTC_PROOF_DIR=$(FIGURES) go test -count=1 -timeout 20m $(PROOFS)
+proof: spin figures ## the proofs at full length, and docs/proof.md of what they counted
 	go test -coverpkg=./... -coverprofile=$(FIGURES)/coverage.out ./... > $(FIGURES)/coverage.txt
 	go run ./internal/proof/page -figures $(FIGURES) -coverage $(FIGURES)/coverage.out > $(FIGURES)/proof.md
 	cp $(FIGURES)/proof.md docs/proof.md
+
+# The proofs at full length, and what they counted.
+figures:
+	rm -rf $(FIGURES) && mkdir -p $(FIGURES)
+	DTC_PROOF_DIR=$(FIGURES) go test -count=1 -timeout 20m $(PROOFS)
 
 # The models need Spin; without it they are not searched, and make test says so.
 spin:
