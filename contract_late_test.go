@@ -69,6 +69,34 @@ func TestContractLate_EnlistBehindTheEnd(t *testing.T) {
 	})
 }
 
+// The function commits by itself, and something is enlisted behind that: Run does
+// not claim to have committed what is rolled back, and the transaction ends.
+func TestContractLate_EnlistBehindOwnCommit(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		p := newTwo(t, "p")
+		var tx *dtc.Tx
+		var r *rig
+		r = start(t, dtc.Config{OnEvent: func(e dtc.Event) {
+			if e.Kind == dtc.EventCommitAsked && tx != nil {
+				ok(t, tx.Enlist(background, p, nil))
+				tx = nil
+			}
+		}})
+		ok(t, r.Register(p))
+		var id uuid.UUID
+		err := r.Run(background, nil, func(running *dtc.Tx) error {
+			tx, id = running, running.ID()
+			return r.Commit(background, id)
+		})
+		is(t, err, dtc.ErrNotActive)
+		pass(time.Hour)
+		p.expect("rollback")
+		if d, err := r.Inspect(background, id); err != nil || d.State != "committed" {
+			t.Errorf("%+v, %v", d, err)
+		}
+	})
+}
+
 // The same without help: who ends an empty transaction races its first Enlist.
 func TestContractLate_EnlistRacesTheEnd(t *testing.T) {
 	r := start(t, dtc.Config{})
