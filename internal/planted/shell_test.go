@@ -122,7 +122,7 @@ var supervising = []bug{
 	{"outcomes expire as their actors stop", []edit{{"supervisor/history.go",
 		"for i > y.head && y.ring[i-1].at > f.at {", "for false {"}}, check{name: "history", pkg: "./supervisor", run: "History"}},
 	{"who waits for a slot is overtaken", []edit{{"supervisor/admission.go",
-		"case len(r.waiting) == 0 && r.admit(m):", "case r.admit(m):"}}, contract("_CapReached")},
+		"case r.waiting.Len() == 0 && r.admit(m):", "case r.admit(m):"}}, contract("_CapReached")},
 	{"a caller who has gone leaves a transaction behind", []edit{{"supervisor/admission.go", `	if !r.claim(m) {
 		h.Release()
 		return true
