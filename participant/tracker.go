@@ -7,6 +7,8 @@ import (
 	"sync"
 
 	"github.com/google/uuid"
+
+	"github.com/seed-d36415c0/dtc/participant/internal/turns"
 )
 
 // tracker makes a participant's calls and remembers what became of them. A
@@ -14,8 +16,8 @@ import (
 type tracker struct {
 	p     Participant
 	store Store
-	locks keyLocks
-	turn  *sync.Mutex // held while a NonBlocking participant is called; else nil
+	turns turns.Turns[Key] // at branches
+	turn  *sync.Mutex      // held while a NonBlocking participant is called; else nil
 
 	mu sync.Mutex
 	// unsaved holds what happened and could not be recorded, so that a store's
@@ -39,11 +41,10 @@ func (t *tracker) track(ctx context.Context, b Branch, act func(State) error) er
 	if err := ctx.Err(); err != nil {
 		return err
 	}
-	unlock, err := t.locks.lock(ctx, b.Key())
-	if err != nil {
+	if err := t.turns.Take(ctx, b.Key()); err != nil {
 		return err
 	}
-	defer unlock()
+	defer t.turns.End(b.Key())
 	s, err := t.load(ctx, b.Key())
 	if err != nil {
 		return err

@@ -54,11 +54,10 @@ var repeating = []bug{
 		case Forgotten: // not prepared`, `		case Forgotten: // not prepared`}}, idempotent},
 	{"that a call was begun is not recorded", []edit{{tracker,
 		"	if from == Unknown {\n		if err", "	if false {\n		if err"}}, idempotent},
-	{"two calls of a branch run at a time", []edit{{tracker, `	unlock, err := t.locks.lock(ctx, b.Key())
-	if err != nil {
+	{"two calls of a branch run at a time", []edit{{tracker, `	if err := t.turns.Take(ctx, b.Key()); err != nil {
 		return err
 	}
-	defer unlock()
+	defer t.turns.End(b.Key())
 `, ``}}, idempotent},
 	{"an effect is repeated after the record of it failed", []edit{{tracker, `	if err != nil {
 		t.unsaved[k] = s
