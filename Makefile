@@ -5,12 +5,12 @@
 # What the proofs counted, and the packages that count.
 FIGURES := $(CURDIR)/.figures
 PROOFS := ./internal/... ./journal/pebble ./participant/internal/wal
-.PHONY: help test quick lint generate demo bench proof figures spin
+.PHONY: help test quick lint generate demo bench proof figures spin servers
 
 help: ## this list
 	@sed -n 's/^\([a-z]*\):.*## /\1\t/p' $(MAKEFILE_LIST) | expand -t 12
 
-test: spin ## everything: with the race detector, then the proofs at full length
+test: spin servers ## everything: with the race detector, then the proofs at full length
 	go vet ./...
 	go test -race -timeout 15m ./...
 	$(MAKE) figures
@@ -30,6 +30,14 @@ figures:
 spin:
 	@command -v spin > /dev/null || apt-get install -y -qq spin > /dev/null 2>&1 || \
 		echo "spin is not installed: the models are not searched"
+
+# Adapters are tested against real servers; without them those tests are skipped,
+# and make test says so.
+SERVERS := postgresql mariadb-server redis-server nats-server
+servers:
+	@{ ls /usr/lib/postgresql/*/bin/postgres && which mariadbd && which redis-server && which nats-server; } > /dev/null 2>&1 || \
+		{ apt-get update -qq && DEBIAN_FRONTEND=noninteractive apt-get install -y -qq $(SERVERS); } > /dev/null 2>&1 || \
+		echo "not all of $(SERVERS) are installed: tests that need them are skipped"
 
 quick: ## what is done in seconds
 	go test -short ./...
