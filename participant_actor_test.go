@@ -137,18 +137,20 @@ func TestParticipantActor_LosesAnswers(t *testing.T) {
 	})
 }
 
-// Answers to another attempt, another transaction, or of another kind mean
-// nothing.
+// Answers to another attempt, another transaction, of another participant, or of
+// another kind mean nothing.
 func TestParticipantActor_AnswersSomethingElse(t *testing.T) {
 	withClerk(t, func(t *testing.T, c *dtc.Coordinator, k *clerk, p participant.Participant) {
 		k.answers <- func(a actor.Context) {
 			m := a.Message().(*messages.Prepare)
-			earlier, other, kind := m.Yes(), m.Yes(), m.GetBranch()
+			earlier, other, another, kind := m.Yes(), m.Yes(), m.Yes(), m.GetBranch()
 			earlier.Attempt++
 			foreign := uuid.Must(uuid.NewV7())
 			other.Transaction = foreign[:]
+			another.Participant = "another"
 			a.Respond(earlier)
 			a.Respond(other)
+			a.Respond(another)
 			a.Respond((&messages.Commit{Branch: kind, Attempt: m.GetAttempt()}).Done())
 			a.Respond(&messages.Voted{})
 		}

@@ -75,7 +75,7 @@ func (g *gateway) forward(c actor.Context, pid *actor.PID, m *messages.Call) {
 func (g *gateway) voted(m *messages.Voted) {
 	if id, err := m.ID(); err == nil {
 		result, err := vote(m)
-		g.heard(id, m.GetAttempt(), result, err, true)
+		g.heard(id, m.GetParticipant(), m.GetAttempt(), result, err, true)
 	}
 }
 
@@ -83,14 +83,16 @@ func (g *gateway) voted(m *messages.Voted) {
 func (g *gateway) acked(m *messages.Acked) {
 	if id, err := m.ID(); err == nil {
 		result, err := acknowledgement(m)
-		g.heard(id, m.GetAttempt(), result, err, false)
+		g.heard(id, m.GetParticipant(), m.GetAttempt(), result, err, false)
 	}
 }
 
-// heard passes an answer on, if it belongs to a call that was sent.
-func (g *gateway) heard(id uuid.UUID, attempt uint32, result protocol.Result, err error, vote bool) {
+// heard passes an answer on, if it belongs to a call that was sent. One that names
+// another participant was meant for a gateway of an earlier process, whose address
+// this one has.
+func (g *gateway) heard(id uuid.UUID, name string, attempt uint32, result protocol.Result, err error, vote bool) {
 	s := g.wire.sent[wireKey{id, attempt}]
-	if s == nil || vote != (s.call.Op == protocol.Prepare) {
+	if s == nil || name != s.call.Branch.Participant || vote != (s.call.Op == protocol.Prepare) {
 		return
 	}
 	g.wire.forget(s)
