@@ -1,0 +1,189 @@
+package outbox
+
+import (
+	"context"
+	"fmt"
+	"net/url"
+	"strings"
+	"sync"
+	"unicode"
+	"unicode/utf8"
+
+	"github.com/seed-d36415c0/dtc/participant"
+)
+
+// Publisher puts messages where others read them. Its methods are called by many
+// goroutines, and must end with their context.
+type Publisher interface {
+	// Check tells whether the message could be published now, with this id; an
+	// error is a vote to roll back. It has no effect.
+	Check(ctx context.Context, id string, m Message) error
+	// Publish stores the message with its id. Nil says that it is stored, as surely
+	// as the broker keeps anything. It is called again with the same id after an
+	// error, and may be after success.
+	Publish(ctx context.Context, id string, m Message) error
+}
+
+// Options of [New]. The zero value is ready.
+type Options struct {
+	// Store remembers what became of branches; nil means a new
+	// participant.MemoryStore. One in a file, such as package filestore's, keeps a
+	// restart from publishing again what was acknowledged. It may be shared.
+	Store participant.Store
+}
+
+// Outbox is a participant that publishes messages. Its methods may be called by
+// many goroutines.
+type Outbox struct {
+	name      string
+	publisher Publisher
+	store     participant.Store
+
+	mu sync.Mutex
+	// progress counts the messages that are stored of branches whose Commit is not
+	// acknowledged yet: they are as few as those.
+	progress map[participant.Key]int
+}
+
+var _ participant.Preparer = (*Outbox)(nil)
+
+// New makes the participant with this name. A nil Options means the zero one. It
+// refuses a name that is none, and no publisher, with an [*OptionError].
+func New(name string, p Publisher, o *Options) (*Outbox, error) {
+	if name == "" || len(name) > 128 || !utf8.ValidString(name) || strings.ContainsFunc(name, unicode.IsControl) {
+		return nil, &OptionError{"name", "must be 1 to 128 bytes of UTF-8 without control characters"}
+	}
+	if p == nil {
+		return nil, &OptionError{"publisher", "must not be nil"}
+	}
+	out := &Outbox{name: name, publisher: p, progress: make(map[participant.Key]int)}
+	if o != nil {
+		out.store = o.Store
+	}
+	if out.store == nil {
+		out.store = new(participant.MemoryStore)
+	}
+	return out, nil
+}
+
+// Name implements participant.Participant.
+func (o *Outbox) Name() string { return o.name }
+
+// Prepare implements participant.Preparer: it checks that the messages can be
+// published. It refuses with [*PayloadError], [*MessageError] or [*PublishError],
+// and leaves no trace.
+func (o *Outbox) Prepare(ctx context.Context, b participant.Branch) error {
+	state, err := o.state(ctx, b)
+	if err != nil {
+		return err
+	}
+	switch state {
+	case participant.Committed:
+		return nil
+	case participant.RolledBack:
+		return participant.ErrRolledBack
+	case participant.Forgotten:
+		return &participant.ForgottenError{Transaction: b.Transaction}
+	}
+	messages, err := decode(b.Payload)
+	if err != nil {
+		return err
+	}
+	if len(messages) == 0 {
+		return participant.ErrReadOnly
+	}
+	for i, m := range messages {
+		if err := o.publisher.Check(ctx, id(b, i), m); err != nil {
+			return &PublishError{Number: i, Subject: m.Subject, Err: err}
+		}
+	}
+	return nil
+}
+
+// Commit implements participant.Participant: it publishes the messages. It fails
+// with a [*PublishError] until all of them are stored.
+func (o *Outbox) Commit(ctx context.Context, b participant.Branch) error {
+	state, err := o.state(ctx, b)
+	if err != nil {
+		return err
+	}
+	switch state {
+	case participant.Committed:
+		return nil
+	case participant.RolledBack:
+		return participant.ErrRolledBack
+	}
+	// Unknown and forgotten branches too: what the coordinator has decided is in
+	// its journal, and need not have been prepared in this process.
+	messages, err := decode(b.Payload)
+	if err != nil {
+		return err
+	}
+	if err := o.publish(ctx, b, messages); err != nil {
+		return err
+	}
+	if err := o.save(ctx, b, participant.Committed); err != nil {
+		return err
+	}
+	o.mu.Lock()
+	defer o.mu.Unlock()
+	delete(o.progress, b.Key())
+	return nil
+}
+
+// publish takes one message after the other, so that they are stored in order, and
+// begins with the first that is not stored.
+func (o *Outbox) publish(ctx context.Context, b participant.Branch, messages []Message) error {
+	o.mu.Lock()
+	stored := o.progress[b.Key()]
+	o.mu.Unlock()
+	for i := stored; i < len(messages); i++ {
+		if err := o.publisher.Publish(ctx, id(b, i), messages[i]); err != nil {
+			return &PublishError{Number: i, Subject: messages[i].Subject, Err: err}
+		}
+		o.mu.Lock()
+		o.progress[b.Key()] = i + 1
+		o.mu.Unlock()
+	}
+	return nil
+}
+
+// Rollback implements participant.Participant: it remembers that nothing is to be
+// published. It refuses a committed branch with participant.ErrCommitted.
+func (o *Outbox) Rollback(ctx context.Context, b participant.Branch) error {
+	state, err := o.state(ctx, b)
+	if err != nil {
+		return err
+	}
+	switch state {
+	case participant.Committed:
+		return participant.ErrCommitted
+	case participant.RolledBack, participant.Forgotten:
+		return nil
+	}
+	return o.save(ctx, b, participant.RolledBack)
+}
+
+func (o *Outbox) state(ctx context.Context, b participant.Branch) (participant.State, error) {
+	if err := ctx.Err(); err != nil {
+		return participant.Unknown, err
+	}
+	state, err := o.store.Load(ctx, b.Key())
+	if err != nil {
+		return participant.Unknown, fmt.Errorf("outbox: %w", err)
+	}
+	return state, nil
+}
+
+func (o *Outbox) save(ctx context.Context, b participant.Branch, s participant.State) error {
+	if err := o.store.Save(ctx, b.Key(), s); err != nil {
+		return fmt.Errorf("outbox: %w", err)
+	}
+	return nil
+}
+
+// id names the branch's message for all time. The names are escaped, so that no
+// two messages have the same id, and that it can be a header's value.
+func id(b participant.Branch, n int) string {
+	return fmt.Sprintf("%s/%s/%s/%d", b.Transaction, url.QueryEscape(b.Coordinator), url.QueryEscape(b.Participant), n)
+}
