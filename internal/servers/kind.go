@@ -103,32 +103,24 @@ func (k Kind) fill(s *Server) error {
 		templates.made[k.name] = t
 	}
 	templates.Unlock()
-	first := false
-	t.once.Do(func() {
-		first = true
-		t.data = s.data()
-		t.err = k.initialize(s, t.data)
-	})
-	if first && t.err == nil {
-		return k.keep(s, t)
-	}
+	t.once.Do(func() { t.data, t.err = k.template(s) })
 	if t.err != nil {
 		return t.err
 	}
 	return copyTree(t.data, s.data())
 }
 
-// keep makes the first server's directory the template, and copies it back.
-func (k Kind) keep(s *Server, t *template) error {
+// template makes a directory that is copied for servers, by way of one of them.
+func (k Kind) template(s *Server) (string, error) {
+	if err := k.initialize(s, s.data()); err != nil {
+		return "", err
+	}
 	dir, err := s.account.tempDir("dtc-" + k.name + "-template-")
 	if err != nil {
-		return err
+		return "", err
 	}
-	t.data = filepath.Join(dir, "data")
-	if err := os.Rename(s.data(), t.data); err != nil {
-		return err
-	}
-	return copyTree(t.data, s.data())
+	data := filepath.Join(dir, "data")
+	return data, os.Rename(s.data(), data)
 }
 
 // RemoveTemplates removes what Start keeps to be quick the next time. A program

@@ -35,7 +35,7 @@ func initMariaDB(s *Server, data string) error {
 		return err
 	}
 	c := exec.Command(install, "--no-defaults", "--datadir="+data, "--auth-root-authentication-method=normal",
-		"--skip-test-db", smallFiles)
+		"--skip-test-db", "--tmpdir="+s.dir, smallFiles)
 	c.Dir = s.dir
 	s.account.own(c)
 	if err := run(c); err != nil {
@@ -46,7 +46,7 @@ func initMariaDB(s *Server, data string) error {
 
 func mariaDBArguments(s *Server) []string {
 	all := []string{"--no-defaults", "--datadir=" + s.data(), smallFiles, fmt.Sprintf("--port=%d", s.port),
-		"--bind-address=127.0.0.1", "--socket=" + filepath.Join(s.dir, "socket"), "--skip-name-resolve",
+		"--tmpdir=" + s.dir, "--bind-address=127.0.0.1", "--socket=" + filepath.Join(s.dir, "socket"), "--skip-name-resolve",
 		"--init-file=" + filepath.Join(s.data(), "init.sql"), "--max-connections=1000"}
 	if !s.options.Durable {
 		all = append(all, "--innodb-flush-log-at-trx-commit=2")

@@ -5,6 +5,7 @@ import (
 	"context"
 	"database/sql"
 	"net"
+	"sync"
 	"testing"
 	"time"
 
@@ -44,6 +45,28 @@ func TestServer_KilledAndStartedAgain(t *testing.T) {
 			}
 		})
 	}
+}
+
+// Servers that start at the same moment share what it takes to make one.
+func TestServer_ManyAtOnce(t *testing.T) {
+	if err := servers.Postgres.Installed(); err != nil {
+		t.Skip(err)
+	}
+	ok(t, servers.RemoveTemplates())
+	var all sync.WaitGroup
+	for range 4 {
+		all.Go(func() {
+			s, err := servers.Start(servers.Postgres, nil)
+			if err != nil {
+				t.Error(err)
+				return
+			}
+			if err := s.Close(); err != nil {
+				t.Error(err)
+			}
+		})
+	}
+	all.Wait()
 }
 
 // A paused server answers nothing until it goes on.
