@@ -1,0 +1,5 @@
+//go:build !unix
+
+package httpbranch_test
+
+func pauseSelf() {}
