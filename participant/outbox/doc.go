@@ -2,10 +2,12 @@
 // transaction commits: the order is in the database and its event is in the
 // stream, or neither is.
 //
-//	publisher, err := jetstream.New(connection, nil)                  // or package kafka, or a Publisher of your own
+//	publisher, err := jetstream.New(connection, nil) // or package kafka, or a Publisher of your own
 //	events, err := outbox.New("events", publisher, nil)
-//	placed, err := outbox.Encode(outbox.Message{Subject: "orders.placed", Data: order})
+//	coordinator, err := dtc.Open(system, dtc.Config{Name: "shop", Journal: journal,
+//		Participants: []participant.Participant{events, stock}}) // so that a restart can go on
 //
+//	placed, err := outbox.Encode(outbox.Message{Subject: "orders.placed", Data: order})
 //	err = coordinator.Run(ctx, nil, func(tx *dtc.Tx) error {
 //		if err := tx.Enlist(ctx, stock, reserve); err != nil { return err }
 //		return tx.Enlist(ctx, events, placed)

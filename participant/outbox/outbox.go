@@ -10,6 +10,7 @@ import (
 	"unicode/utf8"
 
 	"github.com/seed-d36415c0/dtc/participant"
+	"github.com/seed-d36415c0/dtc/participant/internal/turns"
 )
 
 // Publisher puts messages where others read them. Its methods are called by many
@@ -38,11 +39,10 @@ type Outbox struct {
 	name      string
 	publisher Publisher
 	store     participant.Store
-
-	mu sync.Mutex
-	// progress counts the messages that are stored of branches whose Commit is not
-	// acknowledged yet: they are as few as those.
-	progress map[participant.Key]int
+	turns     turns.Turns[participant.Key] // at branches
+	// stored counts, by participant.Key, the messages that are stored of branches
+	// whose Commit is not acknowledged yet: they are as few as those.
+	stored sync.Map
 }
 
 var _ participant.Preparer = (*Outbox)(nil)
@@ -56,7 +56,7 @@ func New(name string, p Publisher, o *Options) (*Outbox, error) {
 	if p == nil {
 		return nil, &OptionError{"publisher", "must not be nil"}
 	}
-	out := &Outbox{name: name, publisher: p, progress: make(map[participant.Key]int)}
+	out := &Outbox{name: name, publisher: p}
 	if o != nil {
 		out.store = o.Store
 	}
@@ -73,18 +73,82 @@ func (o *Outbox) Name() string { return o.name }
 // published. It refuses with [*PayloadError], [*MessageError] or [*PublishError],
 // and leaves no trace.
 func (o *Outbox) Prepare(ctx context.Context, b participant.Branch) error {
-	state, err := o.state(ctx, b)
-	if err != nil {
+	return o.track(ctx, b, func(s participant.State) error {
+		switch s {
+		case participant.Committed:
+			return nil
+		case participant.RolledBack:
+			return participant.ErrRolledBack
+		case participant.Forgotten:
+			return &participant.ForgottenError{Transaction: b.Transaction}
+		}
+		return o.check(ctx, b)
+	})
+}
+
+// Commit implements participant.Participant: it publishes the messages. It fails
+// with a [*PublishError] until all of them are stored.
+func (o *Outbox) Commit(ctx context.Context, b participant.Branch) error {
+	return o.track(ctx, b, func(s participant.State) error {
+		switch s {
+		case participant.Committed:
+			return nil
+		case participant.RolledBack:
+			return participant.ErrRolledBack
+		}
+		// Unknown and forgotten branches too: what the coordinator has decided is
+		// in its journal, and need not have been prepared in this process.
+		if err := o.publish(ctx, b); err != nil {
+			return err
+		}
+		if err := o.save(ctx, b, participant.Committed); err != nil {
+			return err
+		}
+		o.stored.Delete(b.Key())
+		return nil
+	})
+}
+
+// Rollback implements participant.Participant: it remembers that nothing is to be
+// published. It refuses a branch of which something is published with
+// participant.ErrCommitted.
+func (o *Outbox) Rollback(ctx context.Context, b participant.Branch) error {
+	return o.track(ctx, b, func(s participant.State) error {
+		_, begun := o.stored.Load(b.Key())
+		switch {
+		case begun || s == participant.Committed:
+			return participant.ErrCommitted
+		case s == participant.RolledBack || s == participant.Forgotten:
+			return nil
+		}
+		return o.save(ctx, b, participant.RolledBack)
+	})
+}
+
+// track calls act with the branch's state, one call of a branch at a time.
+func (o *Outbox) track(ctx context.Context, b participant.Branch, act func(participant.State) error) error {
+	if err := ctx.Err(); err != nil {
 		return err
 	}
-	switch state {
-	case participant.Committed:
-		return nil
-	case participant.RolledBack:
-		return participant.ErrRolledBack
-	case participant.Forgotten:
-		return &participant.ForgottenError{Transaction: b.Transaction}
+	if err := o.turns.Take(ctx, b.Key()); err != nil {
+		return err
 	}
+	defer o.turns.End(b.Key())
+	s, err := o.store.Load(ctx, b.Key())
+	if err != nil {
+		return fmt.Errorf("outbox: %w", err)
+	}
+	return act(s)
+}
+
+func (o *Outbox) save(ctx context.Context, b participant.Branch, s participant.State) error {
+	if err := o.store.Save(ctx, b.Key(), s); err != nil {
+		return fmt.Errorf("outbox: %w", err)
+	}
+	return nil
+}
+
+func (o *Outbox) check(ctx context.Context, b participant.Branch) error {
 	messages, err := decode(b.Payload)
 	if err != nil {
 		return err
@@ -100,84 +164,20 @@ func (o *Outbox) Prepare(ctx context.Context, b participant.Branch) error {
 	return nil
 }
 
-// Commit implements participant.Participant: it publishes the messages. It fails
-// with a [*PublishError] until all of them are stored.
-func (o *Outbox) Commit(ctx context.Context, b participant.Branch) error {
-	state, err := o.state(ctx, b)
-	if err != nil {
-		return err
-	}
-	switch state {
-	case participant.Committed:
-		return nil
-	case participant.RolledBack:
-		return participant.ErrRolledBack
-	}
-	// Unknown and forgotten branches too: what the coordinator has decided is in
-	// its journal, and need not have been prepared in this process.
+// publish takes one message after the other, so that they are stored in order, and
+// begins with the first that is not stored.
+func (o *Outbox) publish(ctx context.Context, b participant.Branch) error {
 	messages, err := decode(b.Payload)
 	if err != nil {
 		return err
 	}
-	if err := o.publish(ctx, b, messages); err != nil {
-		return err
-	}
-	if err := o.save(ctx, b, participant.Committed); err != nil {
-		return err
-	}
-	o.mu.Lock()
-	defer o.mu.Unlock()
-	delete(o.progress, b.Key())
-	return nil
-}
-
-// publish takes one message after the other, so that they are stored in order, and
-// begins with the first that is not stored.
-func (o *Outbox) publish(ctx context.Context, b participant.Branch, messages []Message) error {
-	o.mu.Lock()
-	stored := o.progress[b.Key()]
-	o.mu.Unlock()
-	for i := stored; i < len(messages); i++ {
+	stored, _ := o.stored.Load(b.Key())
+	next, _ := stored.(int)
+	for i := next; i < len(messages); i++ {
 		if err := o.publisher.Publish(ctx, id(b, i), messages[i]); err != nil {
 			return &PublishError{Number: i, Subject: messages[i].Subject, Err: err}
 		}
-		o.mu.Lock()
-		o.progress[b.Key()] = i + 1
-		o.mu.Unlock()
-	}
-	return nil
-}
-
-// Rollback implements participant.Participant: it remembers that nothing is to be
-// published. It refuses a committed branch with participant.ErrCommitted.
-func (o *Outbox) Rollback(ctx context.Context, b participant.Branch) error {
-	state, err := o.state(ctx, b)
-	if err != nil {
-		return err
-	}
-	switch state {
-	case participant.Committed:
-		return participant.ErrCommitted
-	case participant.RolledBack, participant.Forgotten:
-		return nil
-	}
-	return o.save(ctx, b, participant.RolledBack)
-}
-
-func (o *Outbox) state(ctx context.Context, b participant.Branch) (participant.State, error) {
-	if err := ctx.Err(); err != nil {
-		return participant.Unknown, err
-	}
-	state, err := o.store.Load(ctx, b.Key())
-	if err != nil {
-		return participant.Unknown, fmt.Errorf("outbox: %w", err)
-	}
-	return state, nil
-}
-
-func (o *Outbox) save(ctx context.Context, b participant.Branch, s participant.State) error {
-	if err := o.store.Save(ctx, b.Key(), s); err != nil {
-		return fmt.Errorf("outbox: %w", err)
+		o.stored.Store(b.Key(), i+1)
 	}
 	return nil
 }

@@ -9,6 +9,8 @@ import (
 	"strings"
 	"sync"
 	"testing"
+	"testing/synctest"
+	"time"
 
 	"github.com/google/uuid"
 	"go.uber.org/goleak"
@@ -37,13 +39,13 @@ func (*board) Check(_ context.Context, _ string, m outbox.Message) error {
 }
 
 func (p *board) Publish(_ context.Context, id string, m outbox.Message) error {
-	p.mu.Lock()
-	defer p.mu.Unlock()
 	if p.fails != nil {
 		if err := p.fails(m.Subject); err != nil {
 			return err
 		}
 	}
+	p.mu.Lock()
+	defer p.mu.Unlock()
 	p.posted = append(p.posted, id+" "+m.Subject)
 	return nil
 }
@@ -119,6 +121,9 @@ func TestCommit_InOrderAndAgain(t *testing.T) {
 	var publish *outbox.PublishError
 	if err := o.Commit(t.Context(), b); !errors.Is(err, down) || !errors.As(err, &publish) || publish.Number != 1 || publish.Subject != "b" {
 		t.Errorf("Commit answered %v", err)
+	}
+	if err := o.Rollback(t.Context(), b); !errors.Is(err, participant.ErrCommitted) {
+		t.Errorf("Rollback of what is published in part answered %v", err)
 	}
 	p.fails = nil
 	ok(t, o.Commit(t.Context(), b))
@@ -270,4 +275,44 @@ func ok(t testing.TB, err error) {
 	if err != nil {
 		t.Fatal(err)
 	}
+}
+
+// Calls of one branch that come at once, from a caller that does not keep to the
+// protocol, take turns: the messages are published once, and the branch does not
+// end both ways.
+func TestCallsOfABranchAtOnce(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		p := new(board)
+		o, err := outbox.New("events", p, nil)
+		ok(t, err)
+		b := newBranch(encode(t, outbox.Message{Subject: "a"}))
+		proceed := make(chan struct{})
+		p.fails = func(string) error {
+			<-proceed
+			return nil
+		}
+		for range 2 {
+			go func() {
+				if err := o.Commit(t.Context(), b); err != nil {
+					t.Errorf("Commit answered %v", err)
+				}
+			}()
+		}
+		synctest.Wait()
+		go func() {
+			if err := o.Rollback(t.Context(), b); !errors.Is(err, participant.ErrCommitted) {
+				t.Errorf("Rollback answered %v", err)
+			}
+		}()
+		short, cancel := context.WithTimeout(t.Context(), time.Second)
+		defer cancel()
+		if err := o.Rollback(short, b); !errors.Is(err, context.DeadlineExceeded) {
+			t.Errorf("Rollback answered %v while Commit was under way", err)
+		}
+		close(proceed)
+		synctest.Wait()
+		if n := p.count(b.Transaction); n != 1 {
+			t.Errorf("published %d times", n)
+		}
+	})
 }

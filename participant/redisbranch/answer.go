@@ -1,7 +1,6 @@
 package redisbranch
 
 import (
-	"errors"
 	"fmt"
 	"strings"
 
@@ -11,34 +10,28 @@ import (
 )
 
 // answer is what a script returns: a word, and what belongs to it.
-type answer struct {
-	code string
-	rest []any
-}
+type answer []any
 
-func newAnswer(reply []any) (answer, error) {
-	if len(reply) == 0 {
-		return answer{}, errors.New("redisbranch: the script returned nothing")
-	}
-	code, ok := reply[0].(string)
-	if !ok {
-		return answer{}, fmt.Errorf("redisbranch: the script returned a %T", reply[0])
-	}
-	return answer{code, reply[1:]}, nil
-}
-
-// text is the answer's n-th part, counted from 1.
+// text is the answer's n-th part; the word is the one at 0.
 func (a answer) text(n int) string {
-	if n > len(a.rest) {
+	if n >= len(a) {
 		return ""
 	}
-	s, _ := a.rest[n-1].(string)
+	s, _ := a[n].(string)
 	return s
+}
+
+// outcome is what a call of a branch answers.
+func outcome(what string, b participant.Branch, a answer, err error) error {
+	if err != nil {
+		return fmt.Errorf("redisbranch: %s: %w", what, err)
+	}
+	return a.err(b.Transaction)
 }
 
 // err says in Go what the script said.
 func (a answer) err(id uuid.UUID) error {
-	switch a.code {
+	switch a.text(0) {
 	case "ok":
 		return nil
 	case "rolled back":
@@ -60,5 +53,5 @@ func (a answer) err(id uuid.UUID) error {
 	case "lost":
 		return ErrLost
 	}
-	return fmt.Errorf("redisbranch: the script answered %q", a.code)
+	return fmt.Errorf("redisbranch: the script answered %q", a.text(0))
 }

@@ -6,7 +6,7 @@
 // they are try, confirm and cancel:
 //
 //	client := redis.NewClient(&redis.Options{Addr: addr, ContextTimeoutEnabled: true})
-//	stock, err := redisbranch.OpenTwoPhase(ctx, "stock", client, redisbranch.TCC{
+//	stock, err := redisbranch.OpenTCC(ctx, "stock", client, redisbranch.TCC{
 //		Try: `local left = tonumber(redis.call('GET', KEYS[1]) or '0')
 //			if left < tonumber(ARGV[1]) then return redis.error_reply('only ' .. left .. ' left') end
 //			redis.call('DECRBY', KEYS[1], ARGV[1])`,
@@ -15,7 +15,7 @@
 //	payload, err := redisbranch.Call{Keys: []string{"{stock}:widget"}, Args: []string{"2"}}.Encode()
 //	err = tx.Enlist(ctx, stock, payload)
 //
-// With [OpenOnePhase] there are only Do and its compensation Undo.
+// With [OpenSaga] there are only Do and its compensation Undo.
 //
 // # Steps
 //
@@ -25,8 +25,9 @@
 //
 // Check first, then write: Redis does not undo what a failing script wrote. A
 // step that refuses or fails before its first write has no effect, and is run
-// again where the protocol asks again. One that fails after a write has torn its
-// branch: that is recorded, every further call of the branch is refused with a
+// again where the protocol asks again. (A write is a command that Redis calls
+// one, or that has subcommands, such as XGROUP.) One that fails after a write has
+// torn its branch: that is recorded, every further call of the branch is refused with a
 // [*TornError] and runs nothing, so that nothing is done twice, and the
 // transaction stays listed until a person has mended the data and called Mend.
 // Confirm, Cancel and Undo have no right to refuse: an error of theirs has them
@@ -50,14 +51,17 @@
 // # What the operator sets
 //
 // On the server "appendonly yes" and "appendfsync always": otherwise a crash
-// loses what was acknowledged. "maxmemory-policy noeviction" where there is a
-// maxmemory. Open asks with CONFIG GET, and refuses other settings, or a server
-// that does not tell, with a [*SettingError] unless Options.AcceptLoss is set. On
-// the client ContextTimeoutEnabled, without which calls outlive their time:
-// refused with a [*ClientError]. A call ends at its context's deadline; a context
-// that is cancelled before that ends it when the client's ReadTimeout has passed.
-// Users of Redis with limited rights need EVAL, EVALSHA, SCRIPT, TIME, COMMAND and
-// what the steps call. Redis 7.0 is what the tests run.
+// loses what was acknowledged. "maxmemory-policy noeviction", the default.
+// Opening asks with CONFIG GET, and refuses other settings, or a server that does
+// not tell, with a [*SettingError] unless Options.AcceptLoss is set. On the client
+// ContextTimeoutEnabled, without which calls outlive their time: refused with a
+// [*ClientError]. A call ends at its context's deadline; a context that is
+// cancelled before that ends it when the client's ReadTimeout has passed.
+//
+// Users of Redis with limited rights need the keys below and those of the steps,
+// what the steps call, and EVAL, EVALSHA, SCRIPT LOAD, CONFIG GET, COMMAND INFO,
+// TIME, HMGET, HSET, EXISTS, DEL, PERSIST, PEXPIREAT, SADD, SREM and SMEMBERS.
+// Redis 7.0 is what the tests run.
 //
 // # Keys, and Redis Cluster
 //
@@ -79,7 +83,9 @@
 // then expires. Prepare, and a one-phase branch's Commit and Rollback, of a
 // transaction that is older than that and not held are refused with a
 // *participant.ForgottenError, as are those from before the participant was first
-// opened. The time is the one in the transaction's version 7 id against that of
-// the Redis server, whose clock must not be set back; no other clock is looked at.
+// opened. The time is the one in the transaction's version 7 id, by the
+// coordinator's clock, against that of the Redis server, whose clock must not be
+// set back, nor be behind where a replica takes over. Where the coordinator's is
+// behind, its transactions are refused for that long after the first opening.
 // Prepared and torn branches never expire.
 package redisbranch

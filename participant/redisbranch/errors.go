@@ -19,7 +19,7 @@ var (
 // RefusedError says that a step returned an error and wrote nothing. From Prepare
 // and a one-phase Commit it is a vote to roll back.
 type RefusedError struct {
-	// Step is the field of [TCC] or [Action], such as "Try".
+	// Step is the field of [TCC] or [Saga], such as "Try".
 	Step string
 	// Reason is what the step said.
 	Reason string
@@ -33,7 +33,7 @@ func (e *RefusedError) Error() string {
 // mistake in it, data that is not what it expects, or a server that takes no
 // writes now.
 type ScriptError struct {
-	// Step is the field of [TCC] or [Action], such as "Try".
+	// Step is the field of [TCC] or [Saga], such as "Try".
 	Step string
 	// Reason is what Redis said.
 	Reason string
@@ -47,7 +47,7 @@ func (e *ScriptError) Error() string {
 // of the branch does anything until its Mend.
 type TornError struct {
 	Transaction uuid.UUID
-	// Step is the field of [TCC] or [Action], such as "Try".
+	// Step is the field of [TCC] or [Saga], such as "Try".
 	Step string
 	// Reason is what Redis or the step said.
 	Reason string

@@ -20,24 +20,35 @@ import (
 	"github.com/seed-d36415c0/dtc/participant/redisbranch"
 )
 
-// A customer pays with points and gets a seat, or neither.
-func book(ctx context.Context, coordinator *dtc.Coordinator, client *redis.Client, price string) error {
-	seats, err := redisbranch.OpenTwoPhase(ctx, "seats", client, redisbranch.TCC{
+// office sells seats for points.
+type office struct {
+	seats  *redisbranch.TwoPhase
+	points *redisbranch.OnePhase
+}
+
+func openOffice(ctx context.Context, client *redis.Client) (o office, err error) {
+	o.seats, err = redisbranch.OpenTCC(ctx, "seats", client, redisbranch.TCC{
 		Try: `if redis.call('EXISTS', KEYS[1]) == 1 then return redis.error_reply('taken') end
 			redis.call('SET', KEYS[1], ARGV[1])`,
 		Cancel: `redis.call('DEL', KEYS[1])`,
 	}, nil)
 	if err != nil {
-		return err
+		return o, err
 	}
-	points, err := redisbranch.OpenOnePhase(ctx, "points", client, redisbranch.Action{
+	o.points, err = redisbranch.OpenSaga(ctx, "points", client, redisbranch.Saga{
 		Do: `if tonumber(redis.call('GET', KEYS[1]) or '0') < tonumber(ARGV[1]) then return redis.error_reply('not enough points') end
 			redis.call('DECRBY', KEYS[1], ARGV[1])`,
 		Undo: `redis.call('INCRBY', KEYS[1], ARGV[1])`,
 	}, nil)
-	if err != nil {
-		return err
-	}
+	return o, err
+}
+
+func (o office) participants() []participant.Participant {
+	return []participant.Participant{o.seats, o.points}
+}
+
+// book has a customer pay with points and get a seat, or neither.
+func (o office) book(ctx context.Context, coordinator *dtc.Coordinator, price string) error {
 	seat, err := redisbranch.Call{Keys: []string{"{seats}:17a"}, Args: []string{"alice"}}.Encode()
 	if err != nil {
 		return err
@@ -47,23 +58,28 @@ func book(ctx context.Context, coordinator *dtc.Coordinator, client *redis.Clien
 		return err
 	}
 	return coordinator.Run(ctx, nil, func(tx *dtc.Tx) error {
-		if err := tx.Enlist(ctx, seats, seat); err != nil {
+		if err := tx.Enlist(ctx, o.seats, seat); err != nil {
 			return err
 		}
-		return tx.Enlist(ctx, points, payment)
+		return tx.Enlist(ctx, o.points, payment)
 	})
 }
 
 func Example() {
 	client := redis.NewClient(&redis.Options{Addr: "localhost:6379", ContextTimeoutEnabled: true})
 	defer client.Close()
-	coordinator, err := dtc.Open(quietSystem(), dtc.Config{Name: "till"}) // with a Journal on disk
+	office, err := openOffice(context.Background(), client)
+	if err != nil {
+		fmt.Println(err)
+		return
+	}
+	coordinator, err := dtc.Open(quietSystem(), dtc.Config{Name: "till", Participants: office.participants()}) // with a Journal on disk
 	if err != nil {
 		fmt.Println(err)
 		return
 	}
 	defer coordinator.Close()
-	fmt.Println(book(context.Background(), coordinator, client, "50"))
+	fmt.Println(office.book(context.Background(), coordinator, "50"))
 }
 
 func quietSystem() *actor.ActorSystem {
@@ -75,22 +91,24 @@ func quietSystem() *actor.ActorSystem {
 // What the example does, and that it does neither where the points are too few.
 func TestExample(t *testing.T) {
 	s := openShop(t)
-	coordinator, err := dtc.Open(quietSystem(), quiet(dtc.Config{Name: "till"}))
+	office, err := openOffice(t.Context(), s.client)
+	ok(t, err)
+	coordinator, err := dtc.Open(quietSystem(), quiet(dtc.Config{Name: "till", Participants: office.participants()}))
 	ok(t, err)
 	defer coordinator.Close()
 	ok(t, s.client.Set(t.Context(), "{points}:alice", 70, 0).Err())
 	var refused *redisbranch.RefusedError
-	if err := book(t.Context(), coordinator, s.client, "100"); !errors.Is(err, dtc.ErrRolledBack) || !errors.As(err, &refused) {
+	if err := office.book(t.Context(), coordinator, "100"); !errors.Is(err, dtc.ErrRolledBack) || !errors.As(err, &refused) {
 		t.Errorf("a seat for too many points: %v", err)
 	}
 	if n, err := s.client.Exists(t.Context(), "{seats}:17a").Result(); n != 0 || err != nil {
 		t.Errorf("the seat is taken: %v", err)
 	}
-	ok(t, book(t.Context(), coordinator, s.client, "50"))
+	ok(t, office.book(t.Context(), coordinator, "50"))
 	if left, err := number(s.client, "{points}:alice"); left != 20 || err != nil {
 		t.Errorf("%d points are left, %v", left, err)
 	}
-	if err := book(t.Context(), coordinator, s.client, "1"); !errors.As(err, &refused) || refused.Reason != "taken" {
+	if err := office.book(t.Context(), coordinator, "1"); !errors.As(err, &refused) || refused.Reason != "taken" {
 		t.Errorf("a seat twice: %v", err)
 	}
 }

@@ -32,12 +32,12 @@ var (
 	_ participant.Recoverer = (*TwoPhase)(nil)
 )
 
-// OpenTwoPhase opens the participant with this name, or makes it, and checks the
+// OpenTCC opens the participant with this name, or makes it, and checks the
 // client, the server's settings and that the steps are Lua: see [*ClientError],
 // [*SettingError], [*ScriptError] and [*OptionError]. The client stays the
 // caller's, and must be open for as long as the participant is used. A nil
 // Options means the zero one.
-func OpenTwoPhase(ctx context.Context, name string, client redis.UniversalClient, steps TCC, o *Options) (*TwoPhase, error) {
+func OpenTCC(ctx context.Context, name string, client redis.UniversalClient, steps TCC, o *Options) (*TwoPhase, error) {
 	p := &TwoPhase{
 		try:     newScript("Try", steps.Try, prepareLua),
 		confirm: newScript("Confirm", steps.Confirm, confirmLua),
@@ -59,13 +59,13 @@ func (p *TwoPhase) Prepare(ctx context.Context, b participant.Branch) error {
 
 // Commit implements participant.Participant: it runs Confirm.
 func (p *TwoPhase) Commit(ctx context.Context, b participant.Branch) error {
-	return p.call(ctx, p.confirm, b)
+	return p.finish(ctx, p.confirm, b)
 }
 
 // Rollback implements participant.Participant: it runs Cancel where the branch is
 // prepared. It refuses a committed branch with participant.ErrCommitted.
 func (p *TwoPhase) Rollback(ctx context.Context, b participant.Branch) error {
-	return p.call(ctx, p.cancel, b)
+	return p.finish(ctx, p.cancel, b)
 }
 
 // InDoubt implements participant.Recoverer: prepared branches, and torn ones.
@@ -85,27 +85,22 @@ func (p *TwoPhase) inDoubt(ctx context.Context, coordinator string) ([]uuid.UUID
 	if err != nil {
 		return nil, err
 	}
-	a, err := newAnswer(reply)
-	if err == nil {
-		err = a.err(uuid.Nil)
-	}
-	if err != nil {
+	a := answer(reply)
+	if err := a.err(uuid.Nil); err != nil {
 		return nil, err
 	}
-	members, _ := a.rest[0].([]any)
-	ids := make([]uuid.UUID, len(members))
-	for i, member := range members {
-		text, _ := member.(string)
-		if ids[i], err = uuid.Parse(text); err != nil {
+	ids := make([]uuid.UUID, len(a)-1)
+	for i := range ids {
+		if ids[i], err = uuid.Parse(a.text(1 + i)); err != nil {
 			return nil, err
 		}
 	}
 	return ids, nil
 }
 
-// Action are the steps of a one-phase participant, each the body of a Lua
+// Saga are the steps of a one-phase participant, each the body of a Lua
 // function.
-type Action struct {
+type Saga struct {
 	// Do does the branch's work.
 	Do string
 	// Undo compensates it. It is run only after a Do.
@@ -121,8 +116,8 @@ type OnePhase struct {
 
 var _ participant.Participant = (*OnePhase)(nil)
 
-// OpenOnePhase is [OpenTwoPhase] for a participant in one phase.
-func OpenOnePhase(ctx context.Context, name string, client redis.UniversalClient, steps Action, o *Options) (*OnePhase, error) {
+// OpenSaga is [OpenTCC] for a participant in one phase.
+func OpenSaga(ctx context.Context, name string, client redis.UniversalClient, steps Saga, o *Options) (*OnePhase, error) {
 	p := &OnePhase{do: newScript("Do", steps.Do, doLua), undo: newScript("Undo", steps.Undo, undoLua)}
 	var err error
 	if p.base, err = open(ctx, name, client, o, p.do, p.undo); err != nil {
@@ -139,5 +134,5 @@ func (p *OnePhase) Commit(ctx context.Context, b participant.Branch) error {
 
 // Rollback implements participant.Participant: it runs Undo where Do was run.
 func (p *OnePhase) Rollback(ctx context.Context, b participant.Branch) error {
-	return p.call(ctx, p.undo, b)
+	return p.finish(ctx, p.undo, b)
 }

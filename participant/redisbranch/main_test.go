@@ -41,7 +41,7 @@ var (
 		Cancel: `redis.call('DECR', KEYS[2])
 			redis.call('INCR', KEYS[1])`,
 	}
-	action = redisbranch.Action{
+	action = redisbranch.Saga{
 		Do: `if ARGV[1] == 'dear' then return redis.error_reply('too dear') end
 			redis.call('DECR', KEYS[1])
 			return redis.call('INCR', KEYS[3])`,
@@ -79,14 +79,14 @@ func newClient(t testing.TB, addr string, change func(*redis.Options)) *redis.Cl
 
 func (s *shop) twoPhase(o *redisbranch.Options) *redisbranch.TwoPhase {
 	s.t.Helper()
-	p, err := redisbranch.OpenTwoPhase(s.t.Context(), "shop", s.client, tcc, o)
+	p, err := redisbranch.OpenTCC(s.t.Context(), "shop", s.client, tcc, o)
 	ok(s.t, err)
 	return p
 }
 
 func (s *shop) onePhase(o *redisbranch.Options) *redisbranch.OnePhase {
 	s.t.Helper()
-	p, err := redisbranch.OpenOnePhase(s.t.Context(), "shop", s.client, action, o)
+	p, err := redisbranch.OpenSaga(s.t.Context(), "shop", s.client, action, o)
 	ok(s.t, err)
 	return p
 }

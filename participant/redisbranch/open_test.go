@@ -3,6 +3,7 @@ package redisbranch_test
 import (
 	"context"
 	"errors"
+	"slices"
 	"strings"
 	"testing"
 	"time"
@@ -23,9 +24,8 @@ func TestOpen_RefusesServersThatLose(t *testing.T) {
 	} {
 		t.Run(name, func(t *testing.T) {
 			s := openShop(t)
-			ok(t, s.client.ConfigSet(t.Context(), "maxmemory", "1gb").Err())
 			ok(t, s.client.ConfigSet(t.Context(), c.setting, c.value).Err())
-			_, err := redisbranch.OpenTwoPhase(t.Context(), "shop", s.client, tcc, nil)
+			_, err := redisbranch.OpenTCC(t.Context(), "shop", s.client, tcc, nil)
 			var setting *redisbranch.SettingError
 			if !errors.As(err, &setting) || setting.Setting != c.setting || setting.Value != c.value {
 				t.Fatalf("Open answered %v", err)
@@ -38,23 +38,46 @@ func TestOpen_RefusesServersThatLose(t *testing.T) {
 	}
 }
 
-func TestOpen_ServerThatDoesNotTell(t *testing.T) {
+// A user with no rights but those that the package asks for, and CONFIG GET or not.
+func TestOpen_LimitedRights(t *testing.T) {
 	s := openShop(t)
-	ok(t, s.client.Do(t.Context(), "ACL", "SETUSER", "app", "on", ">secret", "~*", "+@all", "-config").Err())
+	admin := s.client
+	rights := append([]any{"ACL", "SETUSER", "app", "on", ">secret", "~dtc:{shop}:*", "~{shop}:*", "+get", "+incr", "+decr"},
+		"+eval", "+evalsha", "+script|load", "+command|info", "+time", "+hmget", "+hset", "+exists", "+del", "+persist", "+pexpireat",
+		"+sadd", "+srem", "+smembers")
+	ok(t, admin.Do(t.Context(), rights...).Err())
 	s.client = newClient(t, s.server.Addr(), func(o *redis.Options) { o.Username, o.Password = "app", "secret" })
-	_, err := redisbranch.OpenOnePhase(t.Context(), "shop", s.client, action, nil)
+	_, err := redisbranch.OpenSaga(t.Context(), "shop", s.client, action, nil)
 	var setting *redisbranch.SettingError
 	if !errors.As(err, &setting) || setting.Err == nil || strings.Contains(err.Error(), "secret") {
 		t.Fatalf("Open answered %v", err)
 	}
 	p := s.onePhase(&redisbranch.Options{AcceptLoss: true})
 	ok(t, p.Commit(t.Context(), newBranch()))
+	ok(t, admin.Do(t.Context(), "ACL", "SETUSER", "app", "+config|get").Err())
+	calls := s.calls()
+	for _, ph := range phases {
+		b := newBranch()
+		for _, call := range append(slices.Clone(ph.before), ph.call) {
+			ok(t, calls[call](t.Context(), b))
+		}
+	}
+	torn, err := redisbranch.OpenTCC(t.Context(), "shop", s.client, redisbranch.TCC{Try: "redis.call('INCR', KEYS[3]) error('oops')"}, nil)
+	ok(t, err)
+	b := newBranch()
+	if err := torn.Prepare(t.Context(), b); !errors.As(err, new(*redisbranch.TornError)) {
+		t.Errorf("Prepare answered %v", err)
+	}
+	if ids, err := torn.InDoubt(t.Context(), "till"); err != nil || !slices.Contains(ids, b.Transaction) {
+		t.Errorf("in doubt: %v, %v", ids, err)
+	}
+	ok(t, torn.Mend(t.Context(), b))
 }
 
 func TestOpen_Refuses(t *testing.T) {
 	s := openShop(t)
 	open := func(name string, client redis.UniversalClient, steps redisbranch.TCC, o *redisbranch.Options) error {
-		_, err := redisbranch.OpenTwoPhase(t.Context(), name, client, steps, o)
+		_, err := redisbranch.OpenTCC(t.Context(), name, client, steps, o)
 		return err
 	}
 	var script *redisbranch.ScriptError
@@ -121,7 +144,7 @@ func TestBadPayloads(t *testing.T) {
 func TestHostileNames(t *testing.T) {
 	s := openShop(t)
 	const name = "a:b {c}"
-	p, err := redisbranch.OpenTwoPhase(t.Context(), name, s.client, tcc, nil)
+	p, err := redisbranch.OpenTCC(t.Context(), name, s.client, tcc, nil)
 	ok(t, err)
 	one, other := newBranch(), newBranch()
 	one.Coordinator, other.Coordinator = "x:y", "x"
@@ -152,7 +175,7 @@ func TestCluster(t *testing.T) {
 	client := redis.NewClusterClient(&redis.ClusterOptions{Addrs: []string{server.Addr()}, ContextTimeoutEnabled: true})
 	t.Cleanup(func() { ok(t, client.Close()) })
 	eventually(t, func(ctx context.Context) error { return client.Set(ctx, "{shop}:left", stockAtFirst, 0).Err() })
-	p, err := redisbranch.OpenTwoPhase(t.Context(), "shop", client, tcc, nil)
+	p, err := redisbranch.OpenTCC(t.Context(), "shop", client, tcc, nil)
 	ok(t, err)
 	b := newBranch()
 	ok(t, p.Prepare(t.Context(), b))
@@ -173,7 +196,7 @@ func TestCluster(t *testing.T) {
 	ok(t, p.Commit(t.Context(), b))
 	(&shop{t: t, server: server, client: node}).counts(stockAtFirst-1, 0, 1)
 	ok(t, client.ConfigSet(t.Context(), "appendfsync", "no").Err())
-	if _, err := redisbranch.OpenTwoPhase(t.Context(), "shop", client, tcc, nil); !errors.As(err, new(*redisbranch.SettingError)) {
+	if _, err := redisbranch.OpenTCC(t.Context(), "shop", client, tcc, nil); !errors.As(err, new(*redisbranch.SettingError)) {
 		t.Errorf("Open answered %v", err)
 	}
 }

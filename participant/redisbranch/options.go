@@ -12,7 +12,7 @@ import (
 // is said.
 const DefaultRemember = 24 * time.Hour
 
-// Options of [OpenTwoPhase] and [OpenOnePhase]. The zero value is ready.
+// Options of [OpenTCC] and [OpenSaga]. The zero value is ready.
 type Options struct {
 	// Tag is the hash tag of all the participant's keys, without the braces;
 	// empty means the participant's name, escaped as in a URL's query. It must not
@@ -24,7 +24,8 @@ type Options struct {
 	// kept in Redis: the last to open the participant decides for all.
 	Remember time.Duration
 	// AcceptLoss has the participant opened whatever the server's settings are,
-	// without asking for them: what was acknowledged may then be lost in a crash.
+	// without asking for them: what was acknowledged may then be lost in a crash, or
+	// evicted.
 	AcceptLoss bool
 }
 

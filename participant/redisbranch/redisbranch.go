@@ -2,7 +2,6 @@ package redisbranch
 
 import (
 	"context"
-	"errors"
 	"fmt"
 	"net/url"
 	"strconv"
@@ -37,18 +36,31 @@ func open(ctx context.Context, name string, client redis.UniversalClient, o *Opt
 }
 
 func (p *base) start(ctx context.Context, scripts []script) error {
+	server, err := p.server(ctx)
+	if err != nil {
+		return err
+	}
 	if !p.options.AcceptLoss {
-		if err := checkServer(ctx, p.client, p.record()); err != nil {
+		if err := checkServer(ctx, server); err != nil {
 			return err
 		}
 	}
 	for _, s := range scripts {
-		if err := s.load(ctx, p.client); err != nil {
+		if err := s.load(ctx, server); err != nil {
 			return err
 		}
 	}
 	remember := strconv.FormatInt(p.options.Remember.Milliseconds(), 10)
 	return openScript.Run(ctx, p.client, []string{p.record()}, remember).Err()
+}
+
+// server is where the participant lives: in a cluster the primary that has its
+// slot now.
+func (p *base) server(ctx context.Context) (redis.Cmdable, error) {
+	if c, ok := p.client.(*redis.ClusterClient); ok {
+		return c.MasterForKey(ctx, p.record())
+	}
+	return p.client, nil
 }
 
 // Name implements participant.Participant.
@@ -72,27 +84,32 @@ func (p *base) key(parts ...string) string {
 	return key
 }
 
-// call runs a script of the branch. Where Redis holds another payload than the
-// coordinator gave, which has none for a branch that it knows from InDoubt alone,
-// it is run again with the one that Redis holds.
-func (p *base) call(ctx context.Context, s script, b participant.Branch) error {
-	a, err := p.run(ctx, s.Script, b)
-	if err == nil && a.code == "payload" {
-		b.Payload = []byte(a.text(1))
-		a, err = p.run(ctx, s.Script, b)
-	}
-	if err != nil {
-		return fmt.Errorf("redisbranch: %s: %w", s.step, err)
-	}
-	return a.err(b.Transaction)
-}
-
 // begin runs the branch's first step, unless the payload is bad.
 func (p *base) begin(ctx context.Context, s script, b participant.Branch) error {
-	if _, err := p.decode(b.Payload); err != nil {
+	c, err := p.decode(b.Payload)
+	if err != nil {
 		return err
 	}
-	return p.call(ctx, s, b)
+	a, err := p.run(ctx, s.Script, b, c)
+	return outcome(s.step, b, a, err)
+}
+
+// finish runs a step of a branch that was begun, if Redis knows it. It is run with
+// the payload that Redis holds: the coordinator has none for a branch that it
+// knows from InDoubt alone, and a bad one was never begun.
+func (p *base) finish(ctx context.Context, s script, b participant.Branch) error {
+	c, err := p.decode(b.Payload)
+	if err != nil {
+		b.Payload, c = nil, Call{}
+	}
+	a, err := p.run(ctx, s.Script, b, c)
+	if err == nil && a.text(0) == "payload" {
+		b.Payload = []byte(a.text(1))
+		if c, err = p.decode(b.Payload); err == nil {
+			a, err = p.run(ctx, s.Script, b, c)
+		}
+	}
+	return outcome(s.step, b, a, err)
 }
 
 // decode reads a payload. In a cluster it refuses keys of other slots, which Redis
@@ -112,29 +129,20 @@ func (p *base) decode(payload []byte) (Call, error) {
 	return c, nil
 }
 
-// run runs a script with the branch's keys. A payload that is bad was never
-// prepared, and is taken for one without keys.
-func (p *base) run(ctx context.Context, s *redis.Script, b participant.Branch) (answer, error) {
+// run runs a script with the branch's keys and the call that is in its payload.
+func (p *base) run(ctx context.Context, s *redis.Script, b participant.Branch, c Call) (answer, error) {
 	if err := ctx.Err(); err != nil {
-		return answer{}, err
+		return nil, err
 	}
 	if b.Transaction.Version() != 7 {
-		return answer{}, &IDError{b.Transaction}
-	}
-	c, err := p.decode(b.Payload)
-	if err != nil {
-		c = Call{}
+		return nil, &IDError{b.Transaction}
 	}
 	keys := append([]string{p.record(), p.branch(b), p.openSet(b.Coordinator)}, c.Keys...)
 	args := []any{b.Transaction.String(), milliseconds(b.Transaction), b.Payload}
 	for _, word := range c.Args {
 		args = append(args, word)
 	}
-	reply, err := s.Run(ctx, p.client, keys, args...).Slice()
-	if err != nil {
-		return answer{}, err
-	}
-	return newAnswer(reply)
+	return s.Run(ctx, p.client, keys, args...).Slice()
 }
 
 // milliseconds is the time in a version 7 id, since 1970.
@@ -153,16 +161,6 @@ func milliseconds(id uuid.UUID) int64 {
 // transaction of the branch are looked at.
 func (p *base) Mend(ctx context.Context, b participant.Branch) error {
 	b.Payload = nil
-	a, err := p.run(ctx, mendScript, b)
-	if err != nil {
-		return fmt.Errorf("redisbranch: mend: %w", err)
-	}
-	return a.err(b.Transaction)
-}
-
-// isAnswer tells whether the error is what Redis answered, and not the loss of an
-// answer.
-func isAnswer(err error) bool {
-	var answered redis.Error
-	return errors.As(err, &answered)
+	a, err := p.run(ctx, mendScript, b, Call{})
+	return outcome("mend", b, a, err)
 }

@@ -8,8 +8,8 @@ import (
 	"github.com/redis/go-redis/v9"
 )
 
-// The scripts' parts. Each script of a branch is state, the user's step as a
-// function, run, and what is the call's own.
+// The scripts' parts. Each script of a branch is the user's step as a function,
+// state, run, and what is the call's own.
 var (
 	//go:embed lua/state.lua
 	stateLua string
@@ -46,9 +46,10 @@ type script struct {
 }
 
 func newScript(step, effect, own string) script {
-	// The step's redis, KEYS and ARGV are parameters, and so are not the script's.
-	function := "local function effect(redis, KEYS, ARGV)\n" + effect + "\nend\n"
-	return script{step, redis.NewScript(strings.Join([]string{stateLua, function, runLua, own}, "\n"))}
+	// The step's redis, KEYS and ARGV are parameters, and it comes first: so nothing
+	// of the script's own is in its reach, and Redis counts its lines from 1.
+	function := "local function effect(redis, KEYS, ARGV) " + effect + "\nend\n"
+	return script{step, redis.NewScript(strings.Join([]string{function, stateLua, runLua, own}, "\n"))}
 }
 
 // load has Redis compile the step.

@@ -2,6 +2,7 @@ package redisbranch
 
 import (
 	"context"
+	"errors"
 
 	"github.com/redis/go-redis/v9"
 )
@@ -23,38 +24,31 @@ func checkClient(client redis.UniversalClient) error {
 	return nil
 }
 
-// checkServer refuses a server that may lose what it acknowledged. In a cluster
-// it asks the primary that has the key now.
-func checkServer(ctx context.Context, client redis.UniversalClient, key string) error {
-	server := redis.Cmdable(client)
-	if c, ok := client.(*redis.ClusterClient); ok {
-		primary, err := c.MasterForKey(ctx, key)
-		if err != nil {
-			return err
-		}
-		server = primary
-	}
+// checkServer refuses a server that may lose what it acknowledged.
+func checkServer(ctx context.Context, server redis.Cmdable) error {
 	for _, s := range []SettingError{
 		{Setting: "appendonly", Want: "yes"},
 		{Setting: "appendfsync", Want: "always"},
-		{Setting: "maxmemory", Want: "0"},
 		{Setting: "maxmemory-policy", Want: "noeviction"},
 	} {
 		all, err := server.ConfigGet(ctx, s.Setting).Result()
-		if err != nil {
-			if !isAnswer(err) {
-				return err
-			}
+		if isAnswer(err) {
 			s.Err = err
 			return &s
 		}
-		s.Value = all[s.Setting]
-		if s.Setting == "maxmemory" && s.Value == s.Want {
-			return nil // nothing is evicted
+		if err != nil {
+			return err
 		}
-		if s.Setting != "maxmemory" && s.Value != s.Want {
+		if s.Value = all[s.Setting]; s.Value != s.Want {
 			return &s
 		}
 	}
 	return nil
+}
+
+// isAnswer tells whether the error is what Redis answered, and not the loss of an
+// answer.
+func isAnswer(err error) bool {
+	var answered redis.Error
+	return errors.As(err, &answered)
 }

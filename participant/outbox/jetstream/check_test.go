@@ -6,6 +6,7 @@ import (
 	"testing"
 	"time"
 
+	"github.com/nats-io/nats.go"
 	natsjs "github.com/nats-io/nats.go/jetstream"
 
 	"github.com/seed-d36415c0/dtc/participant/outbox"
@@ -45,47 +46,42 @@ func TestPrepare_RefusesStreams(t *testing.T) {
 			ok(t, n.js.DeleteStream(t.Context(), "S"))
 		})
 	}
+	n.stream(natsjs.StreamConfig{Name: "M", Subjects: []string{"m"}, Storage: natsjs.MemoryStorage})
+	lax := newOutbox(t, connect(t, n.server.Addr(), nil), &jetstream.Options{AcceptLoss: true})
+	ok(t, lax.Prepare(t.Context(), branchOf(t, outboxMessage("m"))))
 	var stream *jetstream.StreamError
 	if err := n.Prepare(t.Context(), branchOf(t, outboxMessage("nowhere"))); !errors.As(err, &stream) || stream.Stream != "" {
 		t.Errorf("a subject of no stream: %v", err)
 	}
 }
 
-// What Prepare takes at the limit Commit can publish; a byte more is refused.
+// What Prepare takes at the limit Commit can publish; a byte more both refuse.
 func TestPrepare_RefusesTooLarge(t *testing.T) {
+	t.Parallel()
 	n := open(t, nil)
 	n.stream(natsjs.StreamConfig{Name: "SMALL", Subjects: []string{"small"}, MaxMsgSize: 1000, Duplicates: 10 * time.Minute})
-	start := 0
 	for _, c := range []struct {
 		subject, setting string
-		limit            int
+		limit            int64
 	}{{"small", "max_msg_size", 1000}, {"orders.1", "max_payload", 1 << 20}} {
-		message := outbox.Message{Subject: c.subject, Header: map[string]string{"a": "b", "cd": "ef"}}
-		fits := -1
-		for extra := start; extra < 400; extra++ {
-			message.Data = make([]byte, c.limit-400+extra)
-			b := branchOf(t, message)
-			err := n.Prepare(t.Context(), b)
-			if err == nil {
-				fits = extra
-				continue
-			}
-			var size *jetstream.SizeError
-			if !errors.As(err, &size) || size.Setting != c.setting || size.Size != size.Limit+1 || size.Limit != int64(c.limit) {
-				t.Fatalf("%d bytes: Prepare answered %v", len(message.Data), err)
-			}
-			// The server agrees.
-			if err := n.Commit(t.Context(), b); err == nil {
-				t.Errorf("%d bytes were refused by Prepare and published", len(message.Data))
-			}
-			message.Data = message.Data[1:]
-			ok(t, n.Commit(t.Context(), branchOf(t, message)))
-			break
+		message := outbox.Message{Subject: c.subject, Header: map[string]string{"a": "b", "cd": "ef"}, Data: make([]byte, c.limit)}
+		var size *jetstream.SizeError
+		if err := n.Prepare(t.Context(), branchOf(t, message)); !errors.As(err, &size) || size.Limit != c.limit || size.Setting != c.setting {
+			t.Fatalf("Prepare of %d bytes answered %v", c.limit, err)
 		}
-		if fits < 0 {
-			t.Fatal("nothing fits")
+		header := size.Size - c.limit
+		message.Data = message.Data[:c.limit-header+1]
+		b := branchOf(t, message)
+		if err := n.Prepare(t.Context(), b); !errors.As(err, &size) || size.Size != size.Limit+1 {
+			t.Errorf("Prepare of a byte too much answered %v", err)
 		}
-		start = fits - 1 // the headers are the same
+		if err := n.Commit(t.Context(), b); err == nil {
+			t.Errorf("%d bytes were refused by Prepare and published", len(message.Data))
+		}
+		message.Data = message.Data[1:]
+		b = branchOf(t, message)
+		ok(t, n.Prepare(t.Context(), b))
+		ok(t, n.Commit(t.Context(), b))
 	}
 }
 
@@ -102,6 +98,29 @@ func TestPrepare_RefusesMessages(t *testing.T) {
 		}
 	}
 	n.stored()
+}
+
+// A domain has a prefix of its own, by which its streams are asked for.
+func TestDomain(t *testing.T) {
+	t.Parallel()
+	n := open(t, nil)
+	c := connect(t, n.server.Addr(), nil)
+	_, err := c.Subscribe("$JS.hub.API.STREAM.LIST", func(m *nats.Msg) {
+		if err := c.PublishRequest("$JS.API.STREAM.LIST", m.Reply, m.Data); err != nil {
+			t.Error(err)
+		}
+	})
+	ok(t, err)
+	ok(t, c.Flush())
+	b := newBranch(t)
+	hub := newOutbox(t, c, &jetstream.Options{Domain: "hub"})
+	ok(t, hub.Prepare(t.Context(), b))
+	ok(t, hub.Commit(t.Context(), b))
+	n.stored(b)
+	elsewhere := newOutbox(t, c, &jetstream.Options{Domain: "elsewhere"})
+	if err := elsewhere.Prepare(t.Context(), newBranch(t)); err == nil {
+		t.Error("a domain that is none has answered")
+	}
 }
 
 func TestNew_Refuses(t *testing.T) {

@@ -132,6 +132,7 @@ func TestCrash(t *testing.T) {
 		"before the acknowledgement is recorded": {1, 1, 1},
 	} {
 		t.Run(when, func(t *testing.T) {
+			t.Parallel()
 			n := open(t, nil)
 			dir := t.TempDir()
 			child, err := crashtest.Start("TestProcess", dirVariable+"="+dir, addrVariable+"="+n.server.Addr(), whenVariable+"="+when)

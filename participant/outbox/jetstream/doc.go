@@ -29,7 +29,9 @@
 // server's and the stream's limits; and the window. What is refused comes with a
 // [*StreamError], [*SizeError], [*WindowError] or [*MessageError]. A user with
 // limited rights needs that to publish to $JS.API.STREAM.LIST. What changes between
-// Prepare and Commit has Commit repeated: see package outbox.
+// Prepare and Commit has Commit repeated, and so have limits that are not looked
+// at: those of the account and of the disk, and those for each subject of a stream
+// (discard_new_per_subject).
 //
 // # What the operator sets
 //

@@ -8,21 +8,23 @@ import (
 	"github.com/nats-io/nats.go"
 
 	"github.com/seed-d36415c0/dtc"
+	"github.com/seed-d36415c0/dtc/participant"
 	"github.com/seed-d36415c0/dtc/participant/outbox"
 	"github.com/seed-d36415c0/dtc/participant/outbox/jetstream"
 )
 
-// An order is announced if it is placed. The stream that takes "orders.>" is
-// there already.
-func placeOrder(ctx context.Context, coordinator *dtc.Coordinator, connection *nats.Conn) error {
+// openEvents makes a participant that publishes to the stream that takes the
+// subjects "orders.>", which is there already.
+func openEvents(connection *nats.Conn) (*outbox.Outbox, error) {
 	publisher, err := jetstream.New(connection, nil)
 	if err != nil {
-		return err
+		return nil, err
 	}
-	events, err := outbox.New("events", publisher, nil)
-	if err != nil {
-		return err
-	}
+	return outbox.New("events", publisher, nil)
+}
+
+// An order is announced if it is placed.
+func placeOrder(ctx context.Context, coordinator *dtc.Coordinator, events *outbox.Outbox) error {
 	placed, err := outbox.Encode(outbox.Message{Subject: "orders.placed", Data: []byte(`{"order": 17}`)})
 	if err != nil {
 		return err
@@ -40,13 +42,20 @@ func Example() {
 		return
 	}
 	defer connection.Close()
-	coordinator, err := dtc.Open(quietSystem(), dtc.Config{Name: "till"}) // with a Journal on disk
+	events, err := openEvents(connection)
+	if err != nil {
+		fmt.Println(err)
+		return
+	}
+	coordinator, err := dtc.Open(quietSystem(), dtc.Config{ // with a Journal on disk
+		Name: "till", Participants: []participant.Participant{events},
+	})
 	if err != nil {
 		fmt.Println(err)
 		return
 	}
 	defer coordinator.Close()
-	fmt.Println(placeOrder(context.Background(), coordinator, connection))
+	fmt.Println(placeOrder(context.Background(), coordinator, events))
 }
 
 // What the example does.
@@ -55,7 +64,9 @@ func TestExample(t *testing.T) {
 	coordinator, err := dtc.Open(quietSystem(), dtc.Config{Name: "till"})
 	ok(t, err)
 	defer coordinator.Close()
-	ok(t, placeOrder(t.Context(), coordinator, connect(t, n.server.Addr(), nil)))
+	events, err := openEvents(connect(t, n.server.Addr(), nil))
+	ok(t, err)
+	ok(t, placeOrder(t.Context(), coordinator, events))
 	if ids := n.ids(); len(ids) != 1 {
 		t.Errorf("the stream has %q", ids)
 	}

@@ -51,7 +51,7 @@ func openLine(t *testing.T) (*news, *atomic.Pointer[func()]) {
 }
 
 func shortly(t *testing.T) context.Context {
-	ctx, cancel := context.WithTimeout(t.Context(), 100*time.Millisecond)
+	ctx, cancel := context.WithTimeout(t.Context(), 50*time.Millisecond)
 	t.Cleanup(cancel)
 	return ctx
 }
@@ -61,6 +61,7 @@ func shortly(t *testing.T) context.Context {
 func TestAcknowledgementLost(t *testing.T) {
 	for name, killed := range map[string]bool{"connection cut": false, "server killed": true} {
 		t.Run(name, func(t *testing.T) {
+			t.Parallel()
 			n, next := openLine(t)
 			b := newBranch(t)
 			ok(t, n.Prepare(t.Context(), b))
@@ -116,6 +117,7 @@ func TestServerKilled(t *testing.T) {
 
 // The server is killed while many publish.
 func TestServerKilled_UnderLoad(t *testing.T) {
+	t.Parallel()
 	n := open(t, nil)
 	branches := make([]participant.Branch, 160)
 	for i := range branches {
@@ -142,6 +144,7 @@ func TestServerKilled_UnderLoad(t *testing.T) {
 // While the server stands still, or the cable is cut, calls end with their
 // context; what they said late is heard once.
 func TestPausedAndHeld(t *testing.T) {
+	t.Parallel()
 	n := open(t, nil)
 	proxy := serverstest.NewProxy(t, n.server.Addr())
 	n.Outbox = newOutbox(t, connect(t, proxy.Addr(), nil), nil)
@@ -202,6 +205,7 @@ func TestFullAfterPrepare(t *testing.T) {
 
 // A stream that was deleted has nobody to answer.
 func TestDeletedAfterPrepare(t *testing.T) {
+	t.Parallel()
 	n := open(t, nil)
 	b := newBranch(t)
 	ok(t, n.Prepare(t.Context(), b))
@@ -216,6 +220,7 @@ func TestDeletedAfterPrepare(t *testing.T) {
 
 // Past the window the stream takes the message again: what the package says.
 func TestPastTheWindow(t *testing.T) {
+	t.Parallel()
 	n := open(t, nil)
 	n.stream(natsjs.StreamConfig{Name: "BRIEF", Subjects: []string{"brief"}, Duplicates: 100 * time.Millisecond})
 	c := connect(t, n.server.Addr(), nil)
@@ -250,5 +255,22 @@ func TestConnectionClosed(t *testing.T) {
 	}
 	if err := o.Commit(t.Context(), b); !errors.Is(err, nats.ErrDisconnected) {
 		t.Errorf("Commit answered %v", err)
+	}
+}
+
+// What an older server answers to the duplicate of a message that a replicated
+// stream has not stored yet, as told by somebody who is no stream.
+func TestAcknowledgedBeforeItIsStored(t *testing.T) {
+	n := open(t, nil)
+	c := connect(t, n.server.Addr(), nil)
+	_, err := c.Subscribe("early", func(m *nats.Msg) {
+		if err := m.Respond([]byte(`{"stream":"EARLY","seq":0,"duplicate":true}`)); err != nil {
+			t.Error(err)
+		}
+	})
+	ok(t, err)
+	ok(t, c.Flush())
+	if err := n.Commit(t.Context(), branchOf(t, outboxMessage("early"))); err == nil {
+		t.Error("Commit was acknowledged")
 	}
 }

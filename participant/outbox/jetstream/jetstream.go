@@ -91,8 +91,14 @@ func (p *Publisher) Publish(ctx context.Context, id string, m outbox.Message) er
 		// The client would keep the message for later, and each repeat of it too.
 		return fmt.Errorf("jetstream: %w", nats.ErrDisconnected)
 	}
-	if _, err := p.js.PublishMsg(ctx, natsMessage(id, m)); err != nil {
+	ack, err := p.js.PublishMsg(ctx, natsMessage(id, m))
+	if err != nil {
 		return fmt.Errorf("jetstream: %w", err)
+	}
+	if ack.Sequence == 0 {
+		// Older servers say so of the duplicate of a message that its replicas do
+		// not have yet, and may never have.
+		return fmt.Errorf("jetstream: stream %q has not stored the message yet", ack.Stream)
 	}
 	return nil
 }

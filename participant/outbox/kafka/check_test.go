@@ -14,7 +14,7 @@ import (
 )
 
 func TestPrepare_Refuses(t *testing.T) {
-	c := newCluster(t)
+	c := newCluster(t, kfake.AllowAutoTopicCreation())
 	ok(t, c.CreateTopic("small", 1, map[string]string{"max.message.bytes": "1000"}))
 	o := newOutbox(t, newClient(t, c), nil)
 	prepare := func(m outbox.Message) error { return o.Prepare(t.Context(), branchOf(t, m)) }

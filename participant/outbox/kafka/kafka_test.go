@@ -129,10 +129,7 @@ func TestConformance(t *testing.T) {
 		if err != nil {
 			return nil, err
 		}
-		client, err := kgo.NewClient(kgo.SeedBrokers(c.ListenAddrs()...))
-		if err != nil {
-			return nil, err
-		}
+		client := newClient(t, c)
 		return &participanttest.Service{
 			Participant: newOutbox(t, client, store),
 			Payload:     func() []byte { return newBranch(t).Payload },

@@ -19,10 +19,13 @@ local function run(step)
   if ok and not text then return nil end
   text = text or tostring(answer)
 
+  redis.setresp(2) -- which the step may have changed
   local function writes(name)
     local info = redis.pcall('COMMAND', 'INFO', name)
     if info.err or not info[1] then return true end
-    for _, flag in ipairs(info[1][3]) do
+    local flags, subcommands = info[1][3], info[1][10]
+    if subcommands and #subcommands > 0 then return true end -- the flags are with those
+    for _, flag in ipairs(flags) do
       if flag.ok == 'write' then return true end
     end
     return false
