@@ -4,6 +4,7 @@ import (
 	"context"
 	"reflect"
 	"slices"
+	"strings"
 	"sync/atomic"
 	"unicode"
 	"unicode/utf8"
@@ -48,7 +49,8 @@ type Options struct {
 	Recoverer bool
 	// CallOptions go with every call: credentials of the caller, say. With
 	// grpc.WaitForReady, a Prepare waits for a service that is down until the call's
-	// time is up; without, it fails at once and the transaction is rolled back.
+	// time is up; without, it fails at once, or after the tries of [DialOptions], and
+	// the transaction is rolled back.
 	// Defaults to none.
 	CallOptions []grpc.CallOption
 }
@@ -95,13 +97,8 @@ func New(name string, conn grpc.ClientConnInterface, o *Options) (participant.Pa
 
 // checkName checks the name of a participant.
 func checkName(name string) error {
-	if name == "" || len(name) > 128 || !utf8.ValidString(name) {
-		return &ConfigError{Field: "name", Value: oneLine(name), Reason: "must be 1 to 128 bytes of UTF-8"}
-	}
-	for _, r := range name {
-		if unicode.IsControl(r) {
-			return &ConfigError{Field: "name", Value: oneLine(name), Reason: "must be without control characters"}
-		}
+	if name == "" || len(name) > 128 || !utf8.ValidString(name) || strings.ContainsFunc(name, unicode.IsControl) {
+		return &ConfigError{Field: "name", Value: oneLine(name), Reason: "must be 1 to 128 bytes of UTF-8 without control characters"}
 	}
 	return nil
 }

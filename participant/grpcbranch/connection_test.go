@@ -147,13 +147,19 @@ func (l *line) ended(t *testing.T, account int, moment string, both, committed b
 // A cable is cut, and mended when the coordinator has waited long enough.
 func TestHeldConnection(t *testing.T) {
 	t.Parallel()
-	l := newLine(t, 300*time.Millisecond, (*serverstest.Proxy).Hold)
+	cut := make(chan struct{}, 1)
+	l := newLine(t, 600*time.Millisecond, func(p *serverstest.Proxy) {
+		p.Hold()
+		cut <- struct{}{}
+	})
 	for account, c := range moments {
 		if strings.HasSuffix(c.moment, "CommitOnePhase") {
 			continue // nobody can know, for as long as the cable is cut
 		}
 		l.moment.Store(c.moment)
 		err := l.order(account, c.money)
+		eventually(t, "the cable is cut "+c.moment, func() bool { return len(cut) == 1 }) // the order may have ended before
+		<-cut
 		l.proxy.Release()
 		l.audit(t)
 		l.ended(t, account, c.moment, true, c.committed, err)

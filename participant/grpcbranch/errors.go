@@ -117,19 +117,6 @@ func (e *KindError) Error() string {
 		e.Participant, e.Served.describe(), e.Want.describe())
 }
 
-// LateError refuses a Prepare whose time is up.
-type LateError struct {
-	Participant string
-	// ExpiredUnixMS is when the time was up by the coordinator's clock, NowUnixMS what
-	// this machine's clock said: milliseconds since 1970-01-01 UTC.
-	ExpiredUnixMS, NowUnixMS int64
-}
-
-func (e *LateError) Error() string {
-	return fmt.Sprintf("grpcbranch: Prepare of %q came %d ms after its time by this machine's clock; the coordinator waits no longer",
-		e.Participant, e.NowUnixMS-e.ExpiredUnixMS)
-}
-
 // oneLine makes text from elsewhere fit for an error or a status: UTF-8, one line, of
 // bounded length.
 func oneLine(text string) string {

@@ -3,6 +3,7 @@ package grpcbranch
 import (
 	"context"
 	"errors"
+	"fmt"
 	"time"
 
 	"github.com/google/uuid"
@@ -38,7 +39,8 @@ func (s *service) Prepare(ctx context.Context, m *messages.Prepare) (*messages.V
 	said, err := s.branch(ctx, call, h, m.GetBranch(), func(b participant.Branch) error {
 		// Here and not before, as an earlier call of the branch may have taken long.
 		if now := time.Now(); m.Expired(now) {
-			return &LateError{Participant: b.Participant, ExpiredUnixMS: m.GetExpiresUnixMs(), NowUnixMS: now.UnixMilli()}
+			return fmt.Errorf("grpcbranch: Prepare of %q came %d ms after its time by this machine's clock; the coordinator waits no longer",
+				b.Participant, now.UnixMilli()-m.GetExpiresUnixMs())
 		}
 		return p.Prepare(ctx, b)
 	})

@@ -157,7 +157,7 @@ func TestKilledService_BackAtOnce(t *testing.T) {
 // The service is stopped like a machine that hangs, and goes on later.
 func TestPausedService(t *testing.T) {
 	t.Parallel()
-	s := openShop(t, 300*time.Millisecond)
+	s := openShop(t, 600*time.Millisecond)
 	for account, moment := range []string{"before Prepare", "after Prepare", "before Commit", "after Commit", "before Rollback"} {
 		s.doom("stop " + moment)
 		money := take(account)

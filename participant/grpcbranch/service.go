@@ -5,7 +5,6 @@ import (
 	"fmt"
 	"log/slog"
 	"runtime/debug"
-	"sync"
 
 	"google.golang.org/grpc"
 	"google.golang.org/grpc/codes"
@@ -59,13 +58,14 @@ type service struct {
 	participantpb.UnimplementedParticipantServiceServer
 	log    *slog.Logger
 	served map[string]*served
-	turns  turns.Turns[participant.Key] // of the branches
+	turns  turns.Turns[participant.Key] // at branches
+	quick  turns.Turns[string]          // at participants that are NonBlocking, by name
 }
 
 // served is one participant.
 type served struct {
 	participant.Participant
-	turn *sync.Mutex // held while a NonBlocking participant is called; else nil
+	nonBlocking bool
 }
 
 func (s *service) add(p participant.Participant) error {
@@ -82,11 +82,8 @@ func (s *service) add(p participant.Participant) error {
 	if _, ok := participant.As[participant.MessageDriven](p); ok {
 		return &ConfigError{Field: "participant", Value: name, Reason: "is an actor, which takes messages and no calls"}
 	}
-	h := &served{Participant: p}
-	if _, ok := participant.As[participant.NonBlocking](p); ok {
-		h.turn = new(sync.Mutex)
-	}
-	s.served[name] = h
+	_, nonBlocking := participant.As[participant.NonBlocking](p)
+	s.served[name] = &served{Participant: p, nonBlocking: nonBlocking}
 	return nil
 }
 
@@ -123,9 +120,11 @@ func (s *service) branch(ctx context.Context, call string, p *served, m *message
 // guard calls the participant when it is its turn. A panic becomes a status, and so
 // does a failure when the call's time is up: nobody waits for an answer then.
 func (s *service) guard(ctx context.Context, call string, p *served, do func() error) (said, err error) {
-	if p.turn != nil {
-		p.turn.Lock()
-		defer p.turn.Unlock()
+	if p.nonBlocking {
+		if err := s.quick.Take(ctx, p.Name()); err != nil {
+			return nil, status.FromContextError(err).Err()
+		}
+		defer s.quick.End(p.Name())
 	}
 	defer func() {
 		if v := recover(); v != nil {

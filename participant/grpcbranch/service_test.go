@@ -192,7 +192,7 @@ func TestService_NonBlockingHasItsTurn(t *testing.T) {
 		return nil
 	}
 	p := newClient(t, "quick", serve(t, quickScript{&script{name: "quick", prepare: count, commit: count, rollback: count}}), nil)
-	const branches = 200
+	const branches = 50
 	var all sync.WaitGroup
 	for range branches {
 		all.Go(func() {

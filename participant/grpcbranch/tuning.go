@@ -12,8 +12,8 @@ const (
 	pingEvery = 10 * time.Second // the least that grpc-go allows
 	pingWait  = 5 * time.Second
 
-	// retries has a call that a connection failed made again at once, up to three
-	// times: every call may come again.
+	// retries has a call that a connection failed made again, up to three times within
+	// 0.8 s: every call may come again.
 	retries = `{"methodConfig": [{
 		"name": [{"service": "dtc.v1.ParticipantService"}],
 		"retryPolicy": {
@@ -33,13 +33,13 @@ const (
 // without them calls run into their time one after another for a quarter of an
 // hour, whatever stands at that address by then. A service that was down is tried
 // again after 3 s at most, instead of the 2 minutes that are gRPC's default. A call
-// that ends with UNAVAILABLE is made again up to three times within half a second, so
-// that a balancer or a server that closes a connection rolls no transaction back.
+// that ends with UNAVAILABLE is made again up to three times within a second, so that
+// a balancer or a server that closes a connection rolls no transaction back.
 func DialOptions() []grpc.DialOption {
 	return []grpc.DialOption{
 		grpc.WithKeepaliveParams(keepalive.ClientParameters{Time: pingEvery, Timeout: pingWait, PermitWithoutStream: true}),
 		grpc.WithConnectParams(grpc.ConnectParams{
-			Backoff:           backoff.Config{BaseDelay: 100 * time.Millisecond, Multiplier: 1.6, Jitter: 0.2, MaxDelay: 3 * time.Second},
+			Backoff:           backoff.Config{BaseDelay: 100 * time.Millisecond, Multiplier: 1.6, Jitter: 0.2, MaxDelay: 2500 * time.Millisecond},
 			MinConnectTimeout: 5 * time.Second,
 		}),
 		grpc.WithDefaultServiceConfig(retries),
@@ -47,10 +47,11 @@ func DialOptions() []grpc.DialOption {
 }
 
 // ServerOptions are for a server that is called with [DialOptions]: it takes their
-// pings. One without closes such connections, as gRPC by default takes a ping in 5
-// minutes for an attack.
+// pings, and gives up callers that no longer answer its own as they do. One without
+// closes such connections, as gRPC by default takes a ping in 5 minutes for an attack.
 func ServerOptions() []grpc.ServerOption {
 	return []grpc.ServerOption{
+		grpc.KeepaliveParams(keepalive.ServerParameters{Time: pingEvery, Timeout: pingWait}),
 		grpc.KeepaliveEnforcementPolicy(keepalive.EnforcementPolicy{MinTime: pingEvery / 2, PermitWithoutStream: true}),
 	}
 }

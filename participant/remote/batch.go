@@ -28,7 +28,7 @@ func (l *link) pack(some []parcel) (b *batch, n int) {
 		n++
 		data, err := proto.Marshal(p.message)
 		if size > limit {
-			err = &TooLargeError{Size: size, Limit: limit}
+			err = errTooLarge(size, limit)
 		}
 		if err != nil {
 			l.node.refuse(p, err)

@@ -26,8 +26,10 @@ type Config struct {
 	// connected to; ClientCAs says who may connect; RootCAs says to whom the node
 	// connects, and defaults to ClientCAs. The certificate must be good for server
 	// and client authentication, and for the host of the advertised address, or for
-	// ServerName if that is set on both sides. Clients must show a certificate
-	// whatever ClientAuth says. MinVersion defaults to TLS 1.3. The value is copied.
+	// ServerName if that is set on both sides: then nothing ties a peer to its
+	// address, and whoever has such a certificate may advertise any. Clients must show
+	// a certificate whatever ClientAuth says. MinVersion defaults to TLS 1.3. The value
+	// is copied.
 	TLS *tls.Config
 	// Insecure allows a node without TLS: everything is readable, and whoever
 	// reaches the port can decide about every branch that is served. Defaults to
@@ -35,8 +37,11 @@ type Config struct {
 	Insecure bool
 
 	// MaxMessage is how many bytes are sent or taken in one piece. A branch's payload
-	// may have 64 KiB less. It should be the same on both sides. Defaults to 4 MiB, at
-	// least 128 KiB.
+	// may have 64 KiB less, so the coordinator's MaxPayload must be below that: a
+	// branch that is larger cannot be told its Rollback either, and its transaction
+	// waits until the limit is raised. It must be the same on both sides: what is more
+	// than the other side takes ends the connection, with what else was on its way.
+	// Defaults to 4 MiB, at least 128 KiB.
 	MaxMessage int
 
 	// MaxCalls is how many calls run at one served participant at a time, if it is not

@@ -14,15 +14,18 @@
 //
 // Both processes listen: questions go one way, answers come on a connection of
 // the other way. So each must be reachable at the address that it advertises. One
-// node can do both, serve and ask.
+// node can do both, serve and ask. Where only the service can be reached, or it is
+// one-phase or not written in Go, package grpcbranch is for it.
 //
 // # What it guarantees
 //
 // What is said is package messages. Any message may come twice, late or not at
 // all; the coordinator repeats a decision until it is acknowledged, and Prepare
-// says itself when it is too late. A participant is called for one branch one call
-// at a time, in order; a panic is an answer; a call that comes again while it runs
-// is answered once, to the one who asked last.
+// says itself when it is too late, by the coordinator's clock: a process whose clock
+// is ahead by more than ParticipantTimeout refuses every Prepare. A participant is
+// called for one branch one call at a time, in order; a panic is a no, whatever it
+// panics with; a call that comes again while it runs is answered once, to the one who
+// asked last.
 //
 // What cannot be sent, because there is no connection or the message is too long,
 // is answered at once on this side, with the reason: a Prepare is voted no, a
@@ -62,8 +65,9 @@
 // every branch that is served. It can do no more than that. Let through are the
 // three questions, to served participants, and answers, to those who asked. Nobody
 // can stop, watch or spawn an actor, relay a message, have this process connect to
-// a host that is not in his certificate, or end it. Messages that this version does
-// not know, as from a newer one, are dropped one by one and logged.
+// a host that is not in his certificate (unless Config.TLS has a ServerName, which
+// all share), or end it. Messages that this version does not know, as from a newer
+// one, are dropped one by one and logged.
 //
 // # The actor system
 //
@@ -84,7 +88,8 @@
 //
 // Config.MaxMessage bounds what is sent in one piece, and so a branch's payload;
 // longer bursts are cut. Config.MaxCalls and Config.MaxWaiting bound what a
-// participant does and holds; what comes on top is refused with [*BusyError]. 65,536
-// messages may wait for a peer, more are refused. What is dropped is logged by the
+// participant does and holds; what comes on top is refused. 65,536 messages may wait
+// for a peer, more are refused; these bounds are in branches and messages, and what
+// bounds their bytes is the coordinators' MaxPayload. What is dropped is logged by the
 // actor system's logger, at most one line a second. Payloads are never logged.
 package remote

@@ -5,12 +5,8 @@ import (
 	"fmt"
 )
 
-var (
-	// ErrClosed: the node has been closed.
-	ErrClosed = errors.New("remote: the node is closed")
-	// ErrExpired refuses a Prepare that came when the coordinator had given it up.
-	ErrExpired = errors.New("remote: Prepare came too late")
-)
+// ErrClosed: the node has been closed.
+var ErrClosed = errors.New("remote: the node is closed")
 
 // ConfigError says which field of a [Config] cannot be used, and why.
 type ConfigError struct {
@@ -69,73 +65,28 @@ func (e *NameError) Error() string {
 	return fmt.Sprintf("remote: participant name %.200q: %s", e.Name, e.Reason)
 }
 
-// NotServedError refuses a message for a participant that the node does not serve.
-type NotServedError struct {
-	Participant string
-	// Address of the node.
-	Address string
+// What follows says why a question got no good answer. Who asked gets the text, and
+// nobody the value.
+
+// errExpired refuses a Prepare that came when the coordinator had given it up.
+var errExpired = errors.New("remote: Prepare came after its time, by this machine's clock")
+
+func errNotServed(name, address string) error {
+	return fmt.Errorf("remote: participant %.200q is not served at %s", name, address)
 }
 
-func (e *NotServedError) Error() string {
-	return fmt.Sprintf("remote: participant %.200q is not served at %s", e.Participant, e.Address)
+func errBranch(name, reason string) error {
+	return fmt.Errorf("remote: message for participant %q: %s", name, reason)
 }
 
-// BranchError refuses a message whose branch cannot be one of the participant's.
-type BranchError struct {
-	Participant string
-	Reason      string
+func errBusy(name string, limit int) error {
+	return fmt.Errorf("remote: participant %q has %d branches waiting, as many as Config.MaxWaiting allows", name, limit)
 }
 
-func (e *BranchError) Error() string {
-	return fmt.Sprintf("remote: message for participant %q: %s", e.Participant, e.Reason)
+func errUnreachable(address string, why error) error {
+	return fmt.Errorf("remote: no connection to %s: %.500v", address, why)
 }
 
-// BusyError refuses a call because as many wait already as may.
-type BusyError struct {
-	Participant string
-	// Limit is Config.MaxWaiting.
-	Limit int
-}
-
-func (e *BusyError) Error() string {
-	return fmt.Sprintf("remote: participant %q has %d branches waiting, as many as Config.MaxWaiting allows", e.Participant, e.Limit)
-}
-
-// UnreachableError answers a message that could not be sent.
-type UnreachableError struct {
-	// Address of the node that it was for.
-	Address string
-	Err     error
-}
-
-func (e *UnreachableError) Error() string {
-	return fmt.Sprintf("remote: no connection to %s: %v", e.Address, e.Err)
-}
-
-func (e *UnreachableError) Unwrap() error { return e.Err }
-
-// TooLargeError answers a message that is longer than may be sent.
-type TooLargeError struct {
-	// Size of the message and Limit, in bytes.
-	Size, Limit int
-}
-
-func (e *TooLargeError) Error() string {
-	return fmt.Sprintf("remote: message of %d bytes is over the limit of %d: raise Config.MaxMessage on both sides", e.Size, e.Limit)
-}
-
-// PanicError answers a call in which the participant panicked.
-type PanicError struct {
-	// Value is what the participant panicked with.
-	Value any
-	// Stack is where; it stays on this side.
-	Stack []byte
-}
-
-func (e *PanicError) Error() string { return fmt.Sprintf("participant panicked: %v", e.Value) }
-
-// Unwrap returns the panic's value where that is an error.
-func (e *PanicError) Unwrap() error {
-	err, _ := e.Value.(error)
-	return err
+func errTooLarge(size, limit int) error {
+	return fmt.Errorf("remote: message of %d bytes is over the limit of %d: raise Config.MaxMessage on both sides", size, limit)
 }

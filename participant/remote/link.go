@@ -69,7 +69,7 @@ type link struct {
 // send has a message sent to a peer, or refuses it.
 func (n *Node) send(peer string, p parcel) {
 	if why := n.enqueue(peer, p); why != nil {
-		n.refuse(p, &UnreachableError{Address: peer, Err: why})
+		n.refuse(p, errUnreachable(peer, why))
 	}
 }
 
@@ -114,7 +114,7 @@ func (l *link) run() {
 			stream.hangUp(errLost)
 			continue
 		}
-		l.refuseFor(holdOff, &UnreachableError{Address: l.peer, Err: err})
+		l.refuseFor(holdOff, errUnreachable(l.peer, err))
 	}
 }
 
@@ -248,7 +248,7 @@ func (l *link) post(c *connection, some []parcel) bool {
 		b, n := l.pack(some)
 		if len(b.parcels) > 0 && c.Send(b.wire()) != nil {
 			for _, p := range append(b.parcels, some[n:]...) {
-				l.node.refuse(p, &UnreachableError{Address: l.peer, Err: errLost})
+				l.node.refuse(p, errUnreachable(l.peer, errLost))
 			}
 			return false
 		}

@@ -146,7 +146,7 @@ func TestLink_TooLarge(t *testing.T) {
 // Bursts that are longer than one message may be arrive in full: nothing is lost,
 // so nothing is asked twice.
 func TestLink_Bursts(t *testing.T) {
-	for _, c := range []struct{ transactions, payload int }{{3000 / fewer, 10 << 10}, {300 / fewer, 64 << 10}, {8, 4<<20 - 64<<10}} {
+	for _, c := range []struct{ transactions, payload int }{{3000 / fewer, 10 << 10}, {300 / fewer, 64 << 10}, {3, 4<<20 - 64<<10}} {
 		t.Run(fmt.Sprintf("%d of %d", c.transactions, c.payload), func(t *testing.T) {
 			var prepared, committed atomic.Int64
 			server := serve(t, remote.Config{}, &stub{name: "stock", on: func(_ context.Context, call string, b participant.Branch) error {

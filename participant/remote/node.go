@@ -12,7 +12,7 @@ import (
 	"github.com/seed-d36415c0/dtc/participant"
 )
 
-// participantPrefix begins the actor names of served participants.
+// participantPrefix begins the names of actors that speak for participants.
 const participantPrefix = "dtc/participant/"
 
 // Node is a process's end of the connections to others: it serves participants,
@@ -35,8 +35,8 @@ type Node struct {
 	served map[string]*actor.PID
 	links  map[string]*link
 	own    []*actor.PID // the actors that end with the node
-	// unserved answers for participants that are not served.
-	unserved *actor.PID
+	// front is asked what is for participants of this process.
+	front *actor.PID
 }
 
 // Listen makes the actor system one that others reach, and that reaches others. It
@@ -61,8 +61,8 @@ func Listen(system *actor.ActorSystem, config Config) (*Node, error) {
 	n.closed, n.close = context.WithCancel(context.Background())
 	system.ProcessRegistry.Address = config.advertised(listener.Addr())
 	system.ProcessRegistry.RegisterAddressResolver(func(*actor.PID) (actor.Process, bool) { return elsewhere{n}, true })
-	n.unserved = system.Root.Spawn(actor.PropsFromFunc(n.refuseUnserved))
-	n.own = append(n.own, n.unserved)
+	n.front = system.Root.Spawn(actor.PropsFromFunc(n.forward))
+	n.own = append(n.own, n.front)
 	n.server = grpc.NewServer(config.serverOptions()...)
 	remote.RegisterRemotingServer(n.server, &server{node: n})
 	n.running.Go(func() { _ = n.server.Serve(listener) }) // it ends when it is stopped
@@ -75,11 +75,14 @@ func (n *Node) Address() string { return n.system.Address() }
 
 // Participant returns the participant that the node at the address serves under
 // the name, to be enlisted or registered with a coordinator of this actor system.
-// It connects to nothing by itself: where it cannot be reached, or the address is
-// none, calls of it fail with the text of an [*UnreachableError], and where it is
-// not served with that of a [*NotServedError]. Its methods cannot be called
-// directly; see participant.Actor.
+// The address may be the node's own. Nothing is connected to by this: where the
+// participant cannot be reached or is not served, what the coordinator asks of it
+// fails with the reason. Its methods cannot be called directly; see
+// participant.Actor.
 func (n *Node) Participant(name, address string) participant.Participant {
+	if address == n.Address() {
+		return participant.Actor(name, n.front)
+	}
 	return participant.Actor(name, actor.NewPID(address, participantPrefix+name))
 }
 
@@ -109,46 +112,43 @@ func (n *Node) Serve(participants ...participant.Participant) error {
 		names[p.Name()] = true
 	}
 	for _, p := range participants {
-		if err := n.serve(p); err != nil {
-			return err
-		}
+		n.serve(p)
 	}
 	return nil
 }
 
 // serve makes known the actor that speaks for the participant; the caller holds the
 // lock.
-func (n *Node) serve(p participant.Participant) error {
+func (n *Node) serve(p participant.Participant) {
 	if driven, ok := participant.As[participant.MessageDriven](p); ok {
 		n.served[p.Name()] = driven.PID()
-		return nil
+		return
 	}
-	props := actor.PropsFromProducer(func() actor.Actor { return newServed(n, p) })
-	pid, err := n.system.Root.SpawnNamed(props, participantPrefix+p.Name())
-	if err != nil {
-		return &NameError{Name: p.Name(), Reason: "the application has an actor of the name " + participantPrefix + p.Name()}
-	}
+	pid := n.system.Root.Spawn(actor.PropsFromProducer(func() actor.Actor { return newServed(n, p) }))
 	n.served[p.Name()] = pid
 	n.own = append(n.own, pid)
-	return nil
 }
 
-// find returns the actor that serves the participant; the one for those that are
-// not served if it is not.
+// find returns the actor that speaks for the participant; nil if it is not served.
 func (n *Node) find(name string) *actor.PID {
 	n.mu.Lock()
 	defer n.mu.Unlock()
-	if pid := n.served[name]; pid != nil {
-		return pid
-	}
-	return n.unserved
+	return n.served[name]
 }
 
-// refuseUnserved is the actor that answers for participants that are not served.
-func (n *Node) refuseUnserved(c actor.Context) {
-	if q, ok := c.Message().(question); ok {
-		n.reply(c.Sender(), answer(q, &NotServedError{Participant: q.GetBranch().GetParticipant(), Address: n.Address()}))
+// forward is the front: it hands questions to those who speak for the participants,
+// and refuses those for participants that are not served.
+func (n *Node) forward(c actor.Context) {
+	q, ok := c.Message().(question)
+	if !ok {
+		return
 	}
+	name := q.GetBranch().GetParticipant()
+	if pid := n.find(name); pid != nil {
+		c.Forward(pid)
+		return
+	}
+	n.reply(c.Sender(), answer(q, errNotServed(name, n.Address())))
 }
 
 // reply sends an answer, where somebody wants one.

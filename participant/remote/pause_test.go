@@ -43,7 +43,7 @@ func TestPeer_IsPausedBeforePrepare(t *testing.T) {
 	system := quietSystem()
 	n := listen(t, system, remote.Config{Insecure: true})
 	config := quick
-	config.ParticipantTimeout = 300 * time.Millisecond
+	config.ParticipantTimeout = 600 * time.Millisecond
 	c := open(t, system, config)
 	if err := c.Execute(background, nil, order(n, p)); err != nil {
 		t.Fatal(err)

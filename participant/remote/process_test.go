@@ -3,6 +3,7 @@ package remote_test
 import (
 	"context"
 	"errors"
+	"flag"
 	"os"
 	"path/filepath"
 	"strconv"
@@ -47,6 +48,15 @@ func (m mortal) Commit(ctx context.Context, b participant.Branch) error {
 }
 func (m mortal) Rollback(ctx context.Context, b participant.Branch) error {
 	return m.call("rollback", func() error { return m.Ledger.Rollback(ctx, b) })
+}
+
+// Tests that are parallel wait for other processes most of the time.
+func TestMain(m *testing.M) {
+	flag.Parse()
+	if err := flag.Set("test.parallel", "4"); err != nil {
+		panic(err)
+	}
+	os.Exit(m.Run())
 }
 
 // TestPeer is not a test but the process that serves the stock.

@@ -2,6 +2,7 @@ package remote
 
 import (
 	"errors"
+	"reflect"
 	"strings"
 	"time"
 	"unicode"
@@ -24,18 +25,7 @@ func isPrepare(q question) bool {
 }
 
 // sameKind tells whether two questions want the same.
-func sameKind(a, b question) bool {
-	switch a.(type) {
-	case *messages.Prepare:
-		return isPrepare(b)
-	case *messages.Commit:
-		_, ok := b.(*messages.Commit)
-		return ok
-	default:
-		_, ok := b.(*messages.Rollback)
-		return ok
-	}
-}
+func sameKind(a, b question) bool { return reflect.TypeOf(a) == reflect.TypeOf(b) }
 
 // answer is what a participant's error, or nil, means as an answer.
 func answer(q question, err error) any {
@@ -99,17 +89,17 @@ func (n *Node) servable(p participant.Participant) error {
 	return nil
 }
 
-// branchOf returns the branch that a question to the participant is about.
-func branchOf(name string, q question) (participant.Branch, error) {
+// branchOf returns the branch that a question is about; the front has found the
+// participant by its name.
+func branchOf(q question) (participant.Branch, error) {
 	m := q.GetBranch()
+	name := m.GetParticipant()
 	id, err := m.ID()
 	switch {
 	case err != nil:
-		return participant.Branch{}, &BranchError{Participant: name, Reason: err.Error()}
-	case m.GetParticipant() != name:
-		return participant.Branch{}, &BranchError{Participant: name, Reason: "its branch is another participant's"}
+		return participant.Branch{}, errBranch(name, err.Error())
 	case len(m.GetCoordinator()) > maxCoordinatorName:
-		return participant.Branch{}, &BranchError{Participant: name, Reason: "the coordinator's name is over 64 bytes"}
+		return participant.Branch{}, errBranch(name, "the coordinator's name is over 64 bytes")
 	}
 	b := participant.Branch{Coordinator: m.GetCoordinator(), Transaction: id, Participant: name}
 	if len(m.GetPayload()) > 0 {

@@ -120,15 +120,55 @@ func TestServe_Actor(t *testing.T) {
 	}
 }
 
-// A participant that the coordinator's own process serves is reached there.
+// What the asking node serves itself is reached too, and refused where it is not
+// served, with the reason.
 func TestServe_InTheSameProcess(t *testing.T) {
 	system := quietSystem()
 	n := listen(t, system, remote.Config{Insecure: true})
-	if err := n.Serve(&stub{name: "stock"}); err != nil {
+	stock, clerk := n.Participant("stock", n.Address()), n.Participant("clerk", n.Address())
+	a := newAsker(t, system)
+	a.ask(stock, prepare(newBranch("stock"), 1))
+	if v := a.voted(t); !strings.Contains(v.Reason, `"stock" is not served`) {
+		t.Errorf("voted %v", v)
+	}
+	pid := system.Root.Spawn(actor.PropsFromFunc(func(c actor.Context) {
+		switch m := c.Message().(type) {
+		case *messages.Prepare:
+			c.Respond(m.Yes())
+		case *messages.Commit:
+			c.Respond(m.Done())
+		}
+	}))
+	if err := n.Serve(&stub{name: "stock"}, participant.Actor("clerk", pid)); err != nil {
 		t.Fatal(err)
 	}
 	c := open(t, system, dtc.Config{})
-	if err := c.Execute(background, nil, dtc.Enlistment{Participant: n.Participant("stock", n.Address())}); err != nil {
+	if err := c.Execute(background, nil, dtc.Enlistment{Participant: stock}, dtc.Enlistment{Participant: clerk}); err != nil {
 		t.Error(err)
+	}
+}
+
+// An actor of the application's that has the name of a served participant's is
+// neither in the way nor in reach.
+func TestServe_ActorOfTheSameName(t *testing.T) {
+	system := quietSystem()
+	overheard := make(chan any, 10)
+	_, err := system.Root.SpawnNamed(actor.PropsFromFunc(func(c actor.Context) {
+		if _, ok := c.Message().(*messages.Prepare); ok {
+			overheard <- c.Message()
+		}
+	}), stockID)
+	if err != nil {
+		t.Fatal(err)
+	}
+	n := listen(t, system, remote.Config{Insecure: true})
+	if err := n.Serve(&stub{name: "money"}, &stub{name: "stock"}); err != nil {
+		t.Fatal(err)
+	}
+	there := quietSystem()
+	a, client := newAsker(t, there), listen(t, there, remote.Config{Insecure: true})
+	a.ask(client.Participant("stock", n.Address()), prepare(newBranch("stock"), 1))
+	if v := a.voted(t); v.Vote != messages.Vote_VOTE_YES || len(overheard) != 0 {
+		t.Errorf("voted %v, and %d questions went astray", v, len(overheard))
 	}
 }

@@ -64,9 +64,9 @@ func newServed(n *Node, p participant.Participant) *served {
 func (s *served) Receive(c actor.Context) {
 	switch m := c.Message().(type) {
 	case question:
-		branch, err := branchOf(s.name, m)
+		branch, err := branchOf(m)
 		if err == nil && expired(m) {
-			err = ErrExpired
+			err = errExpired
 		}
 		if err != nil {
 			s.node.reply(c.Sender(), answer(m, err))
@@ -87,7 +87,7 @@ func (s *served) take(self *actor.PID, m call) {
 	b := s.branches[key]
 	switch {
 	case b == nil && s.running >= s.limit && len(s.queue) >= s.node.config.MaxWaiting:
-		s.node.reply(m.from, answer(m.question, &BusyError{Participant: s.name, Limit: s.node.config.MaxWaiting}))
+		s.node.reply(m.from, answer(m.question, errBusy(s.name, s.node.config.MaxWaiting)))
 	case b == nil:
 		b = &branchCalls{running: m}
 		s.branches[key] = b
@@ -131,20 +131,20 @@ func (s *served) run(self *actor.PID, b *branchCalls, m call) {
 	ctx, cancel := context.WithDeadline(s.node.closed, ends)
 	defer cancel()
 	if expired(m.question) {
-		r.err = ErrExpired
+		r.err = errExpired
 		return
 	}
 	r.err = s.invoke(ctx, m)
 }
 
-// invoke makes the call, and turns a panic into an error.
+// invoke makes the call, and turns a panic into an error. The error wraps nothing:
+// what a participant panics with is not what it answers.
 func (s *served) invoke(ctx context.Context, m call) (err error) {
 	defer func() {
 		if v := recover(); v != nil {
-			failed := &PanicError{Value: v, Stack: debug.Stack()}
-			s.node.system.Logger().Error("dtc: "+failed.Error(),
-				slog.String("participant", s.name), slog.String("stack", string(failed.Stack)))
-			err = failed
+			err = fmt.Errorf("participant panicked: %v", v)
+			s.node.system.Logger().Error("dtc: "+err.Error(),
+				slog.String("participant", s.name), slog.String("stack", string(debug.Stack())))
 		}
 	}()
 	switch m.question.(type) {

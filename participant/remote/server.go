@@ -159,8 +159,8 @@ func (in *incoming) deliver(e *remote.MessageEnvelope, b *remote.MessageBatch) (
 func (n *Node) target(r role, id string) (to *actor.PID, why string) {
 	switch r {
 	case asking:
-		if name, ok := strings.CutPrefix(id, participantPrefix); ok {
-			return n.system.NewLocalPID(n.find(name).Id), ""
+		if strings.HasPrefix(id, participantPrefix) {
+			return n.system.NewLocalPID(n.front.Id), "" // which goes by the branch
 		}
 		return nil, "its target is no participant"
 	case replying:
