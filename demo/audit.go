@@ -11,7 +11,6 @@ import (
 
 	"github.com/seed-d36415c0/dtc"
 	"github.com/seed-d36415c0/dtc/participant"
-	"github.com/seed-d36415c0/dtc/participant/ledger"
 )
 
 // report is what an audit finds.
@@ -31,13 +30,17 @@ func (r *report) offence(format string, args ...any) {
 // own, and the book. It asks of every order whether it happened in all three
 // services or in none, as its customer was told, and once; and of every account
 // whether its balance is what those orders make of it.
-func audit(dir string) (*report, error) {
+func audit(dir string, o options) (*report, error) {
+	at, err := openSite(dir, o)
+	if err != nil {
+		return nil, err
+	}
 	b, err := openBook(dir)
 	if err != nil {
 		return nil, err
 	}
 	a := &auditor{report: &report{}, book: b}
-	if err = a.open(dir); err == nil {
+	if err = a.open(dir, at); err == nil {
 		a.all()
 	}
 	return a.report, errors.Join(err, a.close())
@@ -53,20 +56,27 @@ type auditor struct {
 // audited is what one service holds.
 type audited struct {
 	service
-	ledger   *ledger.Ledger
-	balances map[string]int64    // as the orders make them
+	keeper
+	outcome  map[uuid.UUID]participant.State
+	expected map[string]int64    // balances as the orders make them
 	touched  map[string][]string // the orders on an account
 }
 
-func (a *auditor) open(dir string) error {
+func (a *auditor) open(dir string, at site) error {
+	var tried []uuid.UUID
+	for _, e := range a.book.orders {
+		tried = append(tried, e.attempts...)
+	}
 	for _, s := range services() {
-		l, err := openLedger(dir, s.name)
+		k, err := at.openForAudit(dir, s)
 		if err != nil {
 			return err
 		}
-		a.services = append(a.services, &audited{
-			service: s, ledger: l, balances: make(map[string]int64), touched: make(map[string][]string),
-		})
+		found := &audited{service: s, keeper: k, expected: make(map[string]int64), touched: make(map[string][]string)}
+		a.services = append(a.services, found)
+		if found.outcome, err = k.outcomes(tried); err != nil {
+			return fmt.Errorf("%s does not tell what became of orders: %w", s.name, err)
+		}
 	}
 	return nil
 }
@@ -74,7 +84,7 @@ func (a *auditor) open(dir string) error {
 func (a *auditor) close() error {
 	err := a.book.close()
 	for _, s := range a.services {
-		err = errors.Join(err, s.ledger.Close())
+		err = errors.Join(err, s.close())
 	}
 	return err
 }
@@ -129,14 +139,11 @@ func (a *auditor) order(e *entry) {
 func (a *auditor) attempt(e *entry, id uuid.UUID) bool {
 	var in, out []string
 	for _, s := range a.services {
-		state, err := s.ledger.Branch(coordinatorName, id)
-		switch {
-		case err != nil:
-			a.offence("order %q: %s does not tell: %v", e.order.Name, s.name, err)
-		case state == participant.Committed:
+		switch state := s.outcome[id]; state {
+		case participant.Committed:
 			in = append(in, s.name)
 			s.apply(e.order)
-		case state == participant.Forgotten:
+		case participant.Forgotten:
 			a.offence("order %q: %s does not remember it", e.order.Name, s.name)
 		default:
 			out = append(out, s.name+" ("+state.String()+")")
@@ -151,7 +158,7 @@ func (a *auditor) attempt(e *entry, id uuid.UUID) bool {
 // apply adds an order to what the balances should be.
 func (s *audited) apply(o order) {
 	for _, entry := range s.entries(o) {
-		s.balances[entry.Account] += entry.Delta
+		s.expected[entry.Account] += entry.Delta
 		s.touched[entry.Account] = append(s.touched[entry.Account], o.Name)
 	}
 }
@@ -160,22 +167,22 @@ func (s *audited) apply(o order) {
 func (a *auditor) accounts(s *audited) {
 	for opened, balance := range a.book.opening {
 		if opened.Service == s.name {
-			s.balances[opened.Name] += balance
+			s.expected[opened.Name] += balance
 		}
 	}
-	held, err := s.ledger.Accounts()
+	held, err := s.balances()
 	if err != nil {
 		a.offence("%s does not tell its balances: %v", s.name, err)
 		return
 	}
 	a.accounted += len(held)
-	for _, name := range slices.Sorted(maps.Keys(s.balances)) {
+	for _, name := range slices.Sorted(maps.Keys(s.expected)) {
 		found, ok := held[name]
-		switch want := s.balances[name]; {
+		switch want := s.expected[name]; {
 		case !ok:
 			a.offence("%s has no account %q; orders on it: %s", s.name, name, s.ordersOn(name))
-		case found.Balance != want:
-			a.offence("%s has %d in %q, but its orders make it %d: %s", s.name, found.Balance, name, want, s.ordersOn(name))
+		case found != want:
+			a.offence("%s has %d in %q, but its orders make it %d: %s", s.name, found, name, want, s.ordersOn(name))
 		}
 		delete(held, name)
 	}
@@ -199,11 +206,11 @@ func (s *audited) ordersOn(account string) string {
 
 // leftovers looks for what is still reserved.
 func (a *auditor) leftovers(s *audited) {
-	held, err := s.ledger.Reservations()
+	held, err := s.held()
 	if err != nil {
 		a.offence("%s does not tell what it has reserved: %v", s.name, err)
 	}
-	for _, r := range held {
-		a.offence("order %q: %s still holds a reservation for it (transaction %s)", r.Memo, s.name, r.Transaction)
+	for _, h := range held {
+		a.offence("order %q: %s still holds a reservation for it (transaction %s)", h.memo, s.name, h.transaction)
 	}
 }

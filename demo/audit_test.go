@@ -44,18 +44,18 @@ func replace(t *testing.T, dir, file, old, text string) {
 // do makes a branch of a service's ledger without the others.
 func do(t *testing.T, dir, service string, id uuid.UUID, commit bool, entries ...ledger.Entry) {
 	t.Helper()
-	l, err := openLedger(dir, service)
+	l, err := openLedger(dir, service, "demo")
 	if err != nil {
 		t.Fatal(err)
 	}
-	defer l.Close()
+	defer l.close()
 	ctx := context.Background()
-	b := participant.Branch{Coordinator: coordinatorName, Transaction: id, Participant: service, Payload: ledger.Payload{Entries: entries, Memo: "planted"}.Encode()}
-	if err := l.Prepare(ctx, b); err != nil {
+	b := participant.Branch{Coordinator: "demo", Transaction: id, Participant: service, Payload: ledger.Payload{Entries: entries, Memo: "planted"}.Encode()}
+	if err := l.ledger.Prepare(ctx, b); err != nil {
 		t.Fatal(err)
 	}
 	if commit {
-		err = l.Commit(ctx, b)
+		err = l.ledger.Commit(ctx, b)
 	}
 	if err != nil {
 		t.Fatal(err)
@@ -101,7 +101,7 @@ func TestAudit(t *testing.T) {
 			id := attemptedAgain(t, dir, "good")
 			do(t, dir, "inventory", id, true, take(2))
 			do(t, dir, "payment", id, true, ledger.Entry{Account: "customer/a", Delta: -300}, ledger.Entry{Account: merchant, Delta: 300})
-			do(t, dir, "shipping", id, true, ledger.Entry{Account: places, Delta: -1}, ledger.Entry{Account: parcels, Delta: 1})
+			do(t, dir, "shipping", id, true, ledger.Entry{Account: room, Delta: -1}, ledger.Entry{Account: parcels, Delta: 1})
 		}, []string{`order "good" happened 2 times`}},
 		"reserved": {func(t *testing.T, dir string) {
 			do(t, dir, "inventory", uuid.Must(uuid.NewV7()), false, take(1))
@@ -119,7 +119,7 @@ func TestAudit(t *testing.T) {
 		t.Run(name, func(t *testing.T) {
 			dir := shopOf(t)
 			planted.plant(t, dir)
-			r, err := audit(dir)
+			r, err := audit(dir, options{})
 			if err != nil {
 				t.Fatal(err)
 			}

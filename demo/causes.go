@@ -19,6 +19,7 @@ const (
 	refused     cause = "refused" // for no reason but chaos
 	panicked    cause = "panicked"
 	timedOut    cause = "timed out"
+	unreached   cause = "service was down"
 	otherCause  cause = "other"
 )
 
@@ -42,6 +43,8 @@ func causeOf(err error) cause {
 		return refused
 	case errors.Is(err, dtc.ErrTimeout):
 		return timedOut
+	case absent(err):
+		return unreached
 	}
 	return otherCause
 }

@@ -19,18 +19,34 @@ const crashes = 5
 // left to it: a life that is not the last ends by SIGKILL.
 const lifeVariable = "DTC_DEMO_LIFE"
 
-// supervise runs the demo in a process of its own, which kills itself, and starts
-// it again on the same directory, so often or until it comes to its end, and says
-// how often it was killed. When stop is closed, it has the process finish what is
-// under way.
-func supervise(args []string, kills int, stop <-chan struct{}, out, diagnostics io.Writer) (int, error) {
+// supervise runs the demo in lives of its own, and kills the databases meanwhile,
+// if they are private.
+func supervise(o options, dir string, kills int, d *databases, stop <-chan struct{}, out, diagnostics io.Writer) (int, error) {
+	if d == nil {
+		return superviseLives(o, dir, kills, stop, out, diagnostics)
+	}
+	over, calm := make(chan struct{}), make(chan error, 1)
+	go func() { calm <- d.torment(over) }()
+	code, err := superviseLives(o, dir, kills, stop, out, diagnostics)
+	close(over)
+	err = errors.Join(err, <-calm)
+	fmt.Fprintf(out, "--- databases killed %d times\n", d.kills)
+	return code, err
+}
+
+// superviseLives runs the demo in a process of its own, which kills itself, and
+// starts it again on the same directory, so often or until it comes to its end,
+// and says how often it was killed. When stop is closed, it has the process finish
+// what is under way.
+func superviseLives(o options, dir string, kills int, stop <-chan struct{}, out, diagnostics io.Writer) (int, error) {
 	self, err := os.Executable()
 	if err != nil {
 		return exitFailed, err
 	}
 	for left := kills; left >= 0; left-- {
-		child := exec.Command(self, args...)
+		child := exec.Command(self, o.args(dir)...)
 		child.Env = append(os.Environ(), fmt.Sprintf("%s=%d/%d", lifeVariable, left, kills))
+		child.Env = append(child.Env, o.environment()...)
 		child.Stdout, child.Stderr = out, diagnostics
 		if err := runChild(child, stop); err != nil {
 			return exitFailed, err

@@ -19,7 +19,7 @@ func TestCrash(t *testing.T) {
 	}
 	out := &output{}
 	dir := t.TempDir()
-	code, err := supervise(o.args(dir), kills, make(chan struct{}), out, out)
+	code, err := supervise(o, dir, kills, nil, make(chan struct{}), out, out)
 	text := out.text.String()
 	if err != nil || code != exitOK {
 		t.Fatalf("exit status %d, %v\n%s", code, err, text)
@@ -37,7 +37,7 @@ func TestCrash(t *testing.T) {
 func TestCrash_TooFewOrders(t *testing.T) {
 	o := options{number: 0, workers: 1, seed: 1, stock: fewItems(t)}
 	out := &output{}
-	code, err := supervise(o.args(t.TempDir()), 1, make(chan struct{}), out, out)
+	code, err := supervise(o, t.TempDir(), 1, nil, make(chan struct{}), out, out)
 	if err != nil || code != exitOK {
 		t.Fatalf("exit status %d, %v\n%s", code, err, &out.text)
 	}
@@ -51,7 +51,7 @@ func TestCrash_Interrupted(t *testing.T) {
 	close(stop)
 	o := options{number: 100, workers: 1, seed: 1, stock: fewItems(t)}
 	out := &output{}
-	code, err := supervise(o.args(t.TempDir()), 0, stop, out, out)
+	code, err := supervise(o, t.TempDir(), 0, nil, stop, out, out)
 	if err != nil || code != exitOK {
 		t.Fatalf("exit status %d, %v\n%s", code, err, &out.text)
 	}

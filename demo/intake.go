@@ -41,7 +41,7 @@ func intake(b *book, o options, bad func(badLine)) error {
 	for service, balances := range map[string]map[string]int64{
 		"inventory": stock,
 		"payment":   payment,
-		"shipping":  {places: carrierPlaces, parcels: 0},
+		"shipping":  {room: carrierRoom, parcels: 0},
 	} {
 		if err := b.open(service, balances); err != nil {
 			return err

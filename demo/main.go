@@ -4,13 +4,14 @@
 //
 //	go run ./demo                       20,000 generated orders
 //	go run ./demo -chaos -crash         … while services fail and the process is killed
+//	go run ./demo -servers              inventory in PostgreSQL, payment in MariaDB, shipping behind HTTP
 //	go run ./demo -orders F -stock F    orders and stock of your own
 //	go run ./demo -h                    all flags, and the formats of the files
 //
-// Each service keeps a ledger in a file of its own (package participant/ledger)
-// and is reached through an actor of its own, the gateway that the coordinator
-// gives every participant. The coordinator's journal lies beside them. So does the
-// shop's own book: the orders that were taken, under which transactions they were
+// Each service keeps its accounts in a file of its own (package participant/ledger),
+// or in a database, and is reached through an actor of its own, the gateway that
+// the coordinator gives every participant. The coordinator's journal lies beside
+// the files. So does the shop's own book: the orders that were taken, under which transactions they were
 // tried, and what the customers were told.
 //
 // # An order is done once
@@ -24,7 +25,7 @@
 //
 // # The audit
 //
-// At the end everything is closed, and the services' files are read anew. Every
+// At the end everything is closed, and what the services hold is read anew. Every
 // order must have happened in all three services or in none, at most once, and as
 // its customer was told, also by a process that was killed since; every balance
 // must be what the orders make of it; nothing may be left reserved.

@@ -34,14 +34,7 @@ func run(args []string, life *life, stop <-chan struct{}, out, diagnostics io.Wr
 		fmt.Fprintln(diagnostics, "demo:", err)
 		return exitUsage
 	}
-	var code int
-	complete := false
-	if o.crash && life == nil {
-		code, err = supervise(o.args(dir), crashes, stop, out, diagnostics)
-		complete = !isClosed(stop)
-	} else {
-		code, complete, err = runOnce(o, dir, life, stop, out, diagnostics)
-	}
+	code, complete, err := runIn(o, dir, life, stop, out, diagnostics)
 	if err != nil {
 		fmt.Fprintln(diagnostics, "demo:", err)
 	}
@@ -49,6 +42,25 @@ func run(args []string, life *life, stop <-chan struct{}, out, diagnostics io.Wr
 		leave(o, dir, complete && code == exitOK || code == exitUsage, out)
 	}
 	return code
+}
+
+// runIn works in the directory, with the databases that it goes with.
+func runIn(o options, dir string, life *life, stop <-chan struct{}, out, diagnostics io.Writer) (code int, complete bool, err error) {
+	if life != nil {
+		o.fromEnvironment()
+	}
+	var d *databases
+	if o.servers {
+		if d, err = startDatabases(&o); err != nil {
+			return exitFailed, false, err
+		}
+		defer func() { err = errors.Join(err, d.close()) }()
+	}
+	if o.crash && life == nil {
+		code, err = supervise(o, dir, crashes, d, stop, out, diagnostics)
+		return code, !isClosed(stop), err
+	}
+	return runOnce(o, dir, life, stop, out, diagnostics)
 }
 
 func isClosed(c <-chan struct{}) bool {
@@ -75,6 +87,8 @@ func leave(o options, dir string, done bool, out io.Writer) {
 	case o.dir != "":
 	case done:
 		_ = os.RemoveAll(dir) // at worst something is left in the temporary directory
+	case o.servers:
+		fmt.Fprintf(out, "the databases are gone; the files are kept in %s\n", dir)
 	default:
 		fmt.Fprintf(out, "the data is kept; to go on: the same command with -dir %s\n", dir)
 	}
@@ -100,8 +114,8 @@ func runOnce(o options, dir string, life *life, stop <-chan struct{}, out, diagn
 	if err != nil {
 		return statusOf(err), false, explain(err)
 	}
-	screen.show("auditing the services' files", "")
-	report, err := audit(dir)
+	screen.show("auditing what the services hold", "")
+	report, err := audit(dir, o)
 	screen.clear()
 	if err != nil {
 		return exitFailed, false, err
@@ -137,6 +151,9 @@ func serve(ctx context.Context, o options, dir string, life *life, s *screen, di
 	}
 	shop.figures = newFigures(shop.book)
 	s.say("%s orders, %s of them still to be done; data in %s", grouped(shop.figures.total), grouped(len(shop.book.unanswered())), dir)
+	if o.inDatabases() {
+		s.say("%s", shop.site)
+	}
 	if wrong > 0 {
 		s.say("%s lines of the input were left out, as reported", grouped(wrong))
 	}
@@ -150,7 +167,8 @@ func serve(ctx context.Context, o options, dir string, life *life, s *screen, di
 // statusOf is the exit status for an error.
 func statusOf(err error) int {
 	var input *inputError
-	if errors.As(err, &input) {
+	var elsewhere *siteError
+	if errors.As(err, &input) || errors.As(err, &elsewhere) {
 		return exitUsage
 	}
 	return exitFailed

@@ -171,7 +171,7 @@ func TestInterrupt(t *testing.T) {
 func TestLocked(t *testing.T) {
 	dir := t.TempDir()
 	demo(t, exitOK, "-n", "1", "-stock", fewItems(t), "-dir", dir)
-	b, err := openBackends(dir)
+	b, err := openBackends(dir, siteOf(options{}))
 	if err != nil {
 		t.Fatal(err)
 	}

@@ -19,8 +19,6 @@ import (
 	"github.com/seed-d36415c0/dtc/journal/pebble"
 )
 
-const coordinatorName = "demo"
-
 // Times of the coordinator.
 const (
 	// remembered is how long outcomes are kept: a run may be gone on with as long.
@@ -34,6 +32,7 @@ const (
 
 // shop is the demo at work in one data directory.
 type shop struct {
+	site        site
 	book        *book
 	backends    *backends
 	coordinator *dtc.Coordinator
@@ -52,7 +51,10 @@ func openShop(dir string, o options, log io.Writer, onEvent func(dtc.Event)) (*s
 
 func (s *shop) open(dir string, o options, log io.Writer, onEvent func(dtc.Event)) error {
 	var err error
-	if s.backends, err = openBackends(dir); err != nil {
+	if s.site, err = openSite(dir, o); err != nil {
+		return err
+	}
+	if s.backends, err = openBackends(dir, s.site); err != nil {
 		return err
 	}
 	if o.chaos {
@@ -65,20 +67,21 @@ func (s *shop) open(dir string, o options, log io.Writer, onEvent func(dtc.Event
 	if err != nil {
 		return err
 	}
-	s.coordinator, err = openCoordinator(j, s.backends, o, log, onEvent)
+	s.coordinator, err = openCoordinator(j, s.site, s.backends, log, onEvent)
 	if err != nil {
 		return errors.Join(err, j.Close())
 	}
 	return nil
 }
 
-func openCoordinator(j journal.Journal, b *backends, o options, log io.Writer, onEvent func(dtc.Event)) (*dtc.Coordinator, error) {
+func openCoordinator(j journal.Journal, s site, b *backends, log io.Writer, onEvent func(dtc.Event)) (*dtc.Coordinator, error) {
+	o := s.options
 	handler := stdslog.NewTextHandler(log, &stdslog.HandlerOptions{Level: o.level})
 	system := actor.NewActorSystem(actor.WithLoggerFactory(func(*actor.ActorSystem) *stdslog.Logger {
 		return stdslog.New(handler)
 	}))
 	config := dtc.Config{
-		Name:            coordinatorName,
+		Name:            s.Coordinator,
 		Journal:         j,
 		Participants:    b.participants,
 		MaxTransactions: o.workers,

@@ -158,7 +158,7 @@ func (l *Ledger) Committed(ctx context.Context, b participant.Branch) (committed
 
 // accept reads the branch's payload and checks it against the balances.
 func (l *Ledger) accept(b participant.Branch) (*Payload, error) {
-	p, err := decode(b.Payload)
+	p, err := Decode(b.Payload)
 	if err != nil {
 		return nil, err
 	}

@@ -48,8 +48,9 @@ func (p Payload) Encode() []byte {
 	return data
 }
 
-// decode reads a payload strictly, and sums up the entries of each account.
-func decode(data []byte) (Payload, error) {
+// Decode reads a payload as a ledger does: strictly, with the entries of each
+// account summed up. What is no payload is refused with [*PayloadError].
+func Decode(data []byte) (Payload, error) {
 	var p Payload
 	if len(data) == 0 {
 		return p, &PayloadError{Reason: "there is none"}
