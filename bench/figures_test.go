@@ -28,7 +28,7 @@ func TestFigures(t *testing.T) {
 	line("%s, %d cores (%s/%s), %s, %s:", processor(), runtime.GOMAXPROCS(0), runtime.GOOS, runtime.GOARCH,
 		runtime.Version(), time.Now().Format(time.DateOnly))
 	line("")
-	line("| | of the floor | worst to best of %d | floor/s | tx/s | p50 | p99 | allocations | bytes |", rounds)
+	line("| | of the floor | worst to best of %d | floor/s | tx/s | p50 | p99 | allocations | bytes |", quickCalls.rounds)
 	line("|---|---|---|---|---|---|---|---|---|")
 	row := func(name string, c comparison) {
 		line("| %s | **%.2f** | %.2f to %.2f | %.0f | %.0f | %v | %v | %.0f | %.0f |", name, c.ratio(),

@@ -9,52 +9,57 @@ import (
 	"time"
 )
 
-const (
-	// callers is how many goroutines ask at a time.
-	callers = 100
-	// rounds is how often the floor and ours take turns.
-	rounds = 7
-	// turn is how long each turn takes.
-	turn = 500 * time.Millisecond
-	// sampled: the time of every so many calls is taken.
-	sampled = 8
-)
+// callers is how many goroutines ask at a time, where nothing else is said.
+const callers = 100
+
+// load is how something is measured.
+type load struct {
+	callers int           // how many goroutines ask at a time
+	rounds  int           // how often those that are compared take turns
+	turn    time.Duration // how long each turn takes
+	sampled int           // the time of every so many calls is taken
+}
+
+// quickCalls is the load for calls that take microseconds.
+var quickCalls = load{callers: callers, rounds: 7, turn: 500 * time.Millisecond, sampled: 8}
 
 // sample is what one turn, or the median of several, came to.
 type sample struct {
 	perSecond     float64
 	p50, p99      time.Duration
-	allocs, bytes float64 // per call
+	allocs, bytes float64       // per call
+	cpu           time.Duration // of this process, per call
 }
 
 // measure has the callers call do again and again for the time of one turn.
-func measure(tb testing.TB, length time.Duration, do func() error) sample {
+func (l load) measure(tb testing.TB, do func() error) sample {
 	var calls atomic.Int64
 	var over atomic.Bool
-	latencies := make([][]time.Duration, callers)
+	latencies := make([][]time.Duration, l.callers)
 	for i := range latencies {
 		latencies[i] = make([]time.Duration, 0, 1024)
 	}
 	var before, after runtime.MemStats
 	var all sync.WaitGroup
 	runtime.ReadMemStats(&before)
+	busy := processorTime()
 	start := time.Now()
-	timer := time.AfterFunc(length, func() { over.Store(true) })
+	timer := time.AfterFunc(l.turn, func() { over.Store(true) })
 	defer timer.Stop()
-	for i := range callers {
+	for i := range l.callers {
 		all.Go(func() {
 			n := 0
 			defer func() { calls.Add(int64(n)) }()
 			for ; !over.Load(); n++ {
 				begin := time.Time{}
-				if n%sampled == 0 {
+				if n%l.sampled == 0 {
 					begin = time.Now()
 				}
 				if err := do(); err != nil {
 					tb.Error(err)
 					return
 				}
-				if n%sampled == 0 {
+				if n%l.sampled == 0 {
 					latencies[i] = append(latencies[i], time.Since(begin))
 				}
 			}
@@ -62,6 +67,7 @@ func measure(tb testing.TB, length time.Duration, do func() error) sample {
 	}
 	all.Wait()
 	took := time.Since(start)
+	busy = processorTime() - busy
 	runtime.ReadMemStats(&after)
 	n := float64(calls.Load())
 	sorted := slices.Concat(latencies...)
@@ -70,6 +76,7 @@ func measure(tb testing.TB, length time.Duration, do func() error) sample {
 		perSecond: n / took.Seconds(),
 		allocs:    float64(after.Mallocs-before.Mallocs) / n,
 		bytes:     float64(after.TotalAlloc-before.TotalAlloc) / n,
+		cpu:       time.Duration(float64(busy) / n),
 	}
 	if len(sorted) > 0 {
 		s.p50, s.p99 = sorted[len(sorted)/2], sorted[len(sorted)*99/100]
@@ -86,20 +93,37 @@ type comparison struct {
 
 func (c comparison) ratio() float64 { return c.ratios[len(c.ratios)/2] }
 
-// compare lets the floor and ours take turns, after one short turn each that
-// does not count.
-func compare(tb testing.TB, floor, ours func() error) comparison {
-	measure(tb, turn/5, floor)
-	measure(tb, turn/5, ours)
+// race lets contenders take turns, after one short turn each that does not count.
+// It returns the samples of each, by round.
+func (l load) race(tb testing.TB, contenders ...func() error) [][]sample {
+	short := l
+	short.turn /= 5
+	for _, do := range contenders {
+		short.measure(tb, do)
+	}
+	all := make([][]sample, len(contenders))
+	for range l.rounds {
+		for i, do := range contenders {
+			all[i] = append(all[i], l.measure(tb, do))
+		}
+	}
+	return all
+}
+
+// compare has ours take turns with its floor.
+func (l load) compare(tb testing.TB, floor, ours func() error) comparison {
+	all := l.race(tb, floor, ours)
+	return against(all[0], all[1])
+}
+
+// against compares the samples of ours with those of the floor, round by round.
+func against(floor, ours []sample) comparison {
 	var c comparison
-	var floors, oursAll []sample
-	for range rounds {
-		f, o := measure(tb, turn, floor), measure(tb, turn, ours)
-		floors, oursAll = append(floors, f), append(oursAll, o)
-		c.ratios = append(c.ratios, o.perSecond/f.perSecond)
+	for i := range floor {
+		c.ratios = append(c.ratios, ours[i].perSecond/floor[i].perSecond)
 	}
 	slices.Sort(c.ratios)
-	c.floor, c.ours = median(floors), median(oursAll)
+	c.floor, c.ours = median(floor), median(ours)
 	return c
 }
 
@@ -111,6 +135,7 @@ func median(all []sample) sample {
 		p99:       middle(all, func(s sample) time.Duration { return s.p99 }),
 		allocs:    middle(all, func(s sample) float64 { return s.allocs }),
 		bytes:     middle(all, func(s sample) float64 { return s.bytes }),
+		cpu:       middle(all, func(s sample) time.Duration { return s.cpu }),
 	}
 }
 
@@ -134,4 +159,6 @@ func (c comparison) report(b *testing.B) {
 	b.ReportMetric(float64(c.ours.p99.Microseconds()), "p99_us")
 	b.ReportMetric(c.ours.allocs, "allocs/tx")
 	b.ReportMetric(c.ours.bytes, "B/tx")
+	b.ReportMetric(float64(c.ours.cpu.Nanoseconds())/1000, "cpu_us/tx")
+	b.ReportMetric(float64(c.floor.cpu.Nanoseconds())/1000, "floor_cpu_us")
 }

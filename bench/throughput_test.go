@@ -32,7 +32,7 @@ func inMemory(tb testing.TB, commit func(*work) error) comparison {
 	floor := newChanFloor(len(w.with), callers)
 	defer floor.close()
 	var id atomic.Uint64
-	return compare(tb,
+	return quickCalls.compare(tb,
 		func() error { return floor.commit(id.Add(1)) },
 		func() error { return commit(w) })
 }
@@ -70,7 +70,7 @@ func onDisk(tb testing.TB, latency time.Duration) diskComparison {
 		}
 	}()
 	var committed atomic.Int64
-	c := diskComparison{comparison: compare(tb, floor.commit, func() error {
+	c := diskComparison{comparison: quickCalls.compare(tb, floor.commit, func() error {
 		committed.Add(1)
 		return w.execute()
 	})}
