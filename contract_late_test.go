@@ -75,8 +75,7 @@ func TestContractLate_EnlistBehindOwnCommit(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		p := newTwo(t, "p")
 		var tx *dtc.Tx
-		var r *rig
-		r = start(t, dtc.Config{OnEvent: func(e dtc.Event) {
+		r := start(t, dtc.Config{OnEvent: func(e dtc.Event) {
 			if e.Kind == dtc.EventCommitAsked && tx != nil {
 				ok(t, tx.Enlist(background, p, nil))
 				tx = nil
