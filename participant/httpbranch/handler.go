@@ -11,6 +11,7 @@ import (
 	"golang.org/x/exp/slog"
 
 	"github.com/seed-d36415c0/dtc/participant"
+	"github.com/seed-d36415c0/dtc/participant/internal/turns"
 )
 
 // HandlerOptions are options of [Handler]. The zero value is ready.
@@ -77,7 +78,7 @@ type handler struct {
 	media      string
 	logger     *slog.Logger
 
-	turns turns
+	turns turns.Turns[participant.Key]
 	turn  *sync.Mutex // held while a NonBlocking participant is called; else nil
 }
 

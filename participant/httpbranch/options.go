@@ -8,6 +8,7 @@ import (
 	"mime"
 	"net/http"
 	"net/url"
+	"strconv"
 	"strings"
 	"time"
 
@@ -130,6 +131,8 @@ func parseBase(baseURL string) (base *url.URL, credentials string, err error) {
 		reason = "it must begin with http:// or https://"
 	case base.Hostname() == "":
 		reason = "it has no host"
+	case !fitPort(base.Port()):
+		reason = "its port must be 1 to 65535"
 	case base.RawQuery != "" || base.ForceQuery || base.Fragment != "":
 		reason = "it must have no query and no fragment"
 	}
@@ -143,4 +146,9 @@ func parseBase(baseURL string) (base *url.URL, credentials string, err error) {
 	}
 	base.Path, base.RawPath = strings.TrimRight(base.Path, "/"), strings.TrimRight(base.RawPath, "/")
 	return base, credentials, nil
+}
+
+func fitPort(port string) bool {
+	n, err := strconv.ParseUint(port, 10, 16)
+	return port == "" || err == nil && n > 0
 }

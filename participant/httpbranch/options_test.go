@@ -33,6 +33,7 @@ func TestBadOptions(t *testing.T) {
 		{"x", "http://user:secret@x:port", httpbranch.Options{}, "baseURL"},
 		{"x", "http://user:sec/ret@x", httpbranch.Options{}, "baseURL"},
 		{"x", "http://user:secret@x/\x7f", httpbranch.Options{}, "baseURL"},
+		{"x", "http://x:65536", httpbranch.Options{}, "baseURL"},
 		{"x", "http://x?token=secret", httpbranch.Options{}, "baseURL"},
 		{"x", "http://x?", httpbranch.Options{}, "baseURL"},
 		{"x", "http://x#secret", httpbranch.Options{}, "baseURL"},

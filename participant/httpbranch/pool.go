@@ -49,11 +49,14 @@ func (p *pool) exchange(ctx context.Context, r *http.Request, limit int64) (*htt
 			return nil, nil, err
 		}
 		response, body, err := c.exchange(ctx, r, limit)
-		stale := c.stale
+		stale, swallowed := c.stale, c.used && err != nil && errors.Is(ctx.Err(), context.DeadlineExceeded)
 		if err == nil && !c.spent && !stale {
 			p.keep(c) // and somebody else may have it at once
 		} else {
 			c.Close()
+		}
+		if swallowed {
+			p.close() // whatever swallowed this one may have swallowed the others, too
 		}
 		if !stale || ctx.Err() != nil {
 			return response, body, err
@@ -124,6 +127,7 @@ func (p *pool) expire() {
 	}
 }
 
+// close drops the connections that are idle.
 func (p *pool) close() {
 	p.mu.Lock()
 	defer p.mu.Unlock()

@@ -1,7 +1,11 @@
 package httpbranch
 
 import (
+	"bufio"
+	"context"
+	"io"
 	"net"
+	"net/http"
 	"net/url"
 	"testing"
 	"time"
@@ -75,5 +79,30 @@ func TestIdleConnections(t *testing.T) {
 	}
 	if p.sweep != nil || p.pop() != nil {
 		t.Error("something is left after Close")
+	}
+}
+
+// TestSwallowed: when nothing comes back over a kept connection, the others that
+// are kept are not tried one after the other.
+func TestSwallowed(t *testing.T) {
+	p := newPool(&url.URL{Scheme: "http", Host: "localhost"})
+	defer p.close()
+	for range 3 {
+		ours, other := net.Pipe()
+		defer other.Close()
+		go func() { _, _ = io.Copy(io.Discard, other) }() // ends with the pipe
+		c := &connection{Conn: ours, writer: bufio.NewWriter(ours)}
+		c.limited.R = ours
+		c.reader = bufio.NewReader(&c.limited)
+		p.keep(c)
+	}
+	ctx, cancel := context.WithTimeout(context.Background(), time.Millisecond)
+	defer cancel()
+	r, err := http.NewRequest(http.MethodPost, "http://localhost/prepare", nil)
+	if err != nil {
+		t.Fatal(err)
+	}
+	if _, _, err := p.exchange(ctx, r, 10); err == nil || len(p.idle) != 0 {
+		t.Errorf("%v, and %d are kept", err, len(p.idle))
 	}
 }

@@ -136,10 +136,10 @@ func (h *handler) perform(w http.ResponseWriter, r *http.Request, c call, b part
 	}
 	defer cancel()
 	key := b.Key()
-	if err := h.turns.take(ctx, key); err != nil {
+	if err := h.turns.Take(ctx, key); err != nil {
 		return problemOf(err, false)
 	}
-	defer h.turns.end(key)
+	defer h.turns.End(key)
 	if err := ctx.Err(); err != nil && c.begins {
 		return problemOf(err, false)
 	}
