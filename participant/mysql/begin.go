@@ -20,12 +20,12 @@ func (p *Participant) begin(ctx context.Context, k participant.Key, worked bool)
 	if err != nil {
 		return nil, 0, err
 	}
-	s, err := p.connect(ctx)
+	worker, _ := lockNames(k, d.database)
+	s, locked, err := p.connectAndLock(ctx, worker)
 	if err != nil {
 		return nil, 0, err
 	}
-	worker, _ := lockNames(k, d.database)
-	state, err := s.claim(ctx, d, k, worker)
+	state, err := s.claim(ctx, d, k, worker, locked)
 	if err != nil || state != participant.Unknown {
 		s.release(ctx, worker)
 		return nil, state, err
@@ -37,18 +37,19 @@ func (p *Participant) begin(ctx context.Context, k participant.Key, worked bool)
 	return b, state, err
 }
 
-// claim takes the worker's lock, unless something is known of the branch. Where the
-// lock is taken it waits a moment: its session may be about to end.
-func (s *session) claim(ctx context.Context, d *dialect, k participant.Key, worker string) (participant.State, error) {
-	for seconds := range 2 {
-		locked, err := s.lock(ctx, worker, seconds)
-		if err != nil {
-			return 0, err
-		}
-		state, err := s.state(ctx, d, k)
-		if locked || err != nil || state != participant.Unknown {
-			return state, err
-		}
+// claim makes sure of the worker's lock, unless something is known of the branch.
+// Where another has the lock it waits a moment: that session may be about to end.
+func (s *session) claim(ctx context.Context, d *dialect, k participant.Key, worker string, locked bool) (participant.State, error) {
+	state, err := s.state(ctx, d, k)
+	if locked || err != nil || state != participant.Unknown {
+		return state, err
+	}
+	locked, err = s.lock(ctx, worker, 1)
+	if err != nil {
+		return 0, err
+	}
+	if locked {
+		return s.state(ctx, d, k)
 	}
 	id, err := s.holder(ctx, worker)
 	return 0, &BusyError{Transaction: k.Transaction, Connection: id, Err: err}
@@ -56,7 +57,7 @@ func (s *session) claim(ctx context.Context, d *dialect, k participant.Key, work
 
 // start makes the session the branch's.
 func (p *Participant) start(ctx context.Context, s *session, d *dialect, k participant.Key, worked bool) (*Branch, error) {
-	b := &Branch{p: p, d: d, key: k, s: s, worked: worked, turn: newTurn(), gone: make(chan struct{})}
+	b := &Branch{p: p, d: d, key: k, s: s, worked: worked, gone: make(chan struct{})}
 	b.ready.Store(!worked)
 	b.worker, _ = lockNames(k, d.database)
 	if d.detaches {
@@ -68,7 +69,7 @@ func (p *Participant) start(ctx context.Context, s *session, d *dialect, k parti
 		return nil, explained("begin a branch", err)
 	}
 	b.life, b.end = context.WithCancel(context.Background())
-	b.timer = time.AfterFunc(p.options.MaxHold, b.expire)
+	b.timer = time.AfterFunc(p.options.BranchTimeout, b.expire)
 	if err := p.add(b); err != nil {
 		b.timer.Stop()
 		b.end()
@@ -87,10 +88,10 @@ func (s *session) state(ctx context.Context, d *dialect, k participant.Key) (par
 			err = &BusyError{Transaction: k.Transaction}
 		}
 		return participant.Prepared, err
-	case err != nil || state != participant.Unknown:
-		return state, err
+	case state == participant.Forgotten:
+		return state, &participant.ForgottenError{Transaction: k.Transaction}
 	}
-	return state, s.remembered(ctx, d, k)
+	return state, err
 }
 
 // run calls Work in a branch that was begun for it.

@@ -32,7 +32,7 @@ type Branch struct {
 	over sync.Once
 	gone chan struct{} // closed when the connection is given back or closed
 
-	turn     turn // guards what follows, and is held while a statement is executed
+	// Whose turn it is at the branch executes a statement, and has what follows.
 	prepared bool
 	ended    bool
 	cause    error   // why the branch cannot be prepared
@@ -44,9 +44,9 @@ type Branch struct {
 // Begin opens a branch for the transaction, in which the application does its work.
 // The participant is enlisted, without payload, before that or after it. The
 // transaction must be one of Options.Coordinator's. The branch takes a connection of
-// the pool, until it is decided or Options.MaxHold has passed; where the participant is
-// not enlisted in the end, call [Branch.Abandon]. The context bounds the call, not the
-// branch.
+// the pool, until it is decided or Options.BranchTimeout has passed; where the
+// participant is not enlisted in the end, call [Branch.Abandon]. The context bounds the
+// call, not the branch.
 //
 // Begin waits for a connection as long as the context lets it, then it fails with a
 // [*PoolError]. It refuses with participant.ErrRolledBack a transaction whose branch
@@ -102,10 +102,8 @@ func (b *Branch) QueryContext(ctx context.Context, query string, args ...any) (*
 		return nil, err
 	}
 	b.queried = true
-	var rows *sql.Rows
-	if err = b.weigh(ctx); err == nil {
-		rows, err = b.s.conn.QueryContext(ctx, query, args...)
-	}
+	b.weigh(ctx)
+	rows, err := b.s.conn.QueryContext(ctx, query, args...)
 	defer leave(err != nil)
 	return rows, b.note(err)
 }
@@ -117,10 +115,10 @@ func (b *Branch) QueryRowContext(ctx context.Context, query string, args ...any)
 	if err != nil {
 		ended, cancel := context.WithCancel(ctx)
 		cancel()
-		return b.s.conn.QueryRowContext(ended, query, args...)
+		return b.p.db.QueryRowContext(ended, query, args...) // the only way to make a row
 	}
 	b.queried = true
-	_ = b.note(b.weigh(inside)) // the query will fail, too
+	b.weigh(inside)
 	row := b.s.conn.QueryRowContext(inside, query, args...)
 	defer leave(row.Err() != nil)
 	_ = b.note(row.Err())
@@ -147,10 +145,10 @@ func (b *Branch) Transaction() uuid.UUID { return b.key.Transaction }
 // frees its connection. Once it is prepared, Abandon does nothing: the coordinator
 // decides.
 func (b *Branch) Abandon() {
-	if b.turn.take(b.life) != nil {
+	if b.p.turns.Take(b.life, b) != nil {
 		return // it has ended
 	}
-	defer b.turn.give()
+	defer b.p.turns.End(b)
 	if !b.prepared {
 		b.drop()
 	}
@@ -162,17 +160,17 @@ func (b *Branch) enter(ctx context.Context) (context.Context, func(bool), error)
 	if err := ctx.Err(); err != nil {
 		return nil, nil, err
 	}
-	if err := b.turn.take(ctx); err != nil {
+	if err := b.p.turns.Take(ctx, b); err != nil {
 		return nil, nil, err
 	}
 	if err := b.refusal(); err != nil {
-		b.turn.give()
+		b.p.turns.End(b)
 		return nil, nil, err
 	}
 	inside, cancel := context.WithCancel(ctx)
 	stop := context.AfterFunc(b.life, cancel)
 	return inside, func(done bool) {
-		b.turn.give()
+		b.p.turns.End(b)
 		if done {
 			stop()
 			cancel()
@@ -214,14 +212,16 @@ func (b *Branch) drop() {
 	})
 }
 
-// release ends the branch here, when nothing is left of it in the session.
-func (b *Branch) release(ctx context.Context) {
+// release ends the branch here, when nothing is left of it in the session. False
+// says that what the session has written after it may not be committed.
+func (b *Branch) release(ctx context.Context) (clean bool) {
 	b.over.Do(func() {
 		b.ended = true
 		b.leave()
-		b.s.release(ctx, b.worker)
+		clean = b.s.release(ctx, b.worker)
 		close(b.gone)
 	})
+	return clean
 }
 
 func (b *Branch) leave() {
@@ -230,12 +230,12 @@ func (b *Branch) leave() {
 	b.p.remove(b)
 }
 
-// expire is called when the branch has held its connection for MaxHold.
+// expire is called when the branch has held its connection for BranchTimeout.
 func (b *Branch) expire() {
-	_ = b.turn.take(context.Background()) // held for one call's time
-	defer b.turn.give()
+	_ = b.p.turns.Take(context.Background(), b) // held for one call's time
+	defer b.p.turns.End(b)
 	if !b.prepared && b.cause == nil {
-		b.cause = &HoldError{Transaction: b.key.Transaction, MaxHold: b.p.options.MaxHold}
+		b.cause = &TimeoutError{Transaction: b.key.Transaction, BranchTimeout: b.p.options.BranchTimeout}
 	}
 	b.drop()
 }
@@ -244,12 +244,12 @@ func (b *Branch) expire() {
 // f longer than the context lets it: the connection may be in the hands of a
 // statement that the application has prepared and that waits for something else.
 func (b *Branch) do(ctx context.Context, f func() error) error {
-	if err := b.turn.take(ctx); err != nil {
+	if err := b.p.turns.Take(ctx, b); err != nil {
 		return err
 	}
 	done := make(chan error, 1)
 	go func() {
-		defer b.turn.give()
+		defer b.p.turns.End(b)
 		done <- f()
 	}()
 	select {

@@ -27,7 +27,7 @@ import (
 type census struct {
 	asked atomic.Uint64 // calls that have come
 
-	turn turn   // guards what follows
+	// Whose turn it is has what follows.
 	seen uint64 // calls that had come before the copy was made
 	ids  map[uint64]bool
 }
@@ -47,10 +47,10 @@ func (p *Participant) tied(ctx context.Context, s *session, x xid) (bool, error)
 	}
 	c := &p.census
 	mine := c.asked.Add(1)
-	if err := c.turn.take(ctx); err != nil {
+	if err := p.turns.Take(ctx, c); err != nil {
 		return false, err
 	}
-	defer c.turn.give()
+	defer p.turns.End(c)
 	if c.seen < mine {
 		seen := c.asked.Load()
 		if c.ids, err = s.census(ctx); err != nil {

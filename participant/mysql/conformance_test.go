@@ -44,6 +44,7 @@ func open(dsn string) (*sql.DB, error) {
 }
 
 func TestConformance(t *testing.T) {
+	t.Parallel()
 	dsn := serverstest.MariaDBDatabase(t)
 	participanttest.Run(t, participanttest.Harness{Durable: true, Open: func(string) (*participanttest.Service, error) {
 		db, err := open(dsn)

@@ -117,8 +117,8 @@ func (b *Branch) rollback(ctx context.Context) (participant.State, error) {
 		return participant.Unknown, err
 	}
 	state, err := b.s.fence(ctx, b.d, b.key)
-	if err == nil {
-		b.release(ctx)
+	if err == nil && !b.release(ctx) {
+		err = ErrBranchEnded // and the fence with it, perhaps
 	}
 	return state, err
 }

@@ -16,7 +16,9 @@
 //	})
 //
 // It may be enlisted after the work as well; then what fails in between has to call
-// [Branch.Abandon], for the coordinator does not know of the branch yet. Or the work is done from a payload, when the coordinator says prepare: see
+// [Branch.Abandon], for the coordinator does not know of the branch yet.
+//
+// Or the work is done from a payload, when the coordinator says prepare: see
 // Options.Work. The same participant may be used in both ways, but a branch in one
 // only: it has a payload, or work that was begun.
 //
@@ -37,9 +39,8 @@
 // Commit of a branch that is neither prepared nor marked (an operator has rolled it
 // back by hand) fences it and answers participant.ErrRolledBack, never nil.
 //
-// Outside of a transaction the application's statements mean what they always mean. A
-// failed statement is undone alone and the branch goes on, if the application does not
-// give up; a deadlock or a lost connection rolls the whole branch back, and Prepare
+// The application's statements mean in a branch what they always mean. A failed one is
+// undone alone and the branch goes on, if the application does not give up; a deadlock or a lost connection rolls the whole branch back, and Prepare
 // then refuses it. Statements that would end the transaction are refused by the server.
 // Temporary tables do not belong in a branch.
 //
@@ -48,19 +49,22 @@
 // A branch holds one connection of the pool from Begin to the decision, for MariaDB
 // ties a prepared branch to the session that prepared it. So SetMaxOpenConns must be
 // larger than the number of live branches (dtc.Config.MaxTransactions at most), with a
-// few to spare; who gets none is told so by a [*PoolError]. Options.MaxHold bounds how
-// long: nothing waits behind open branches without end. MySQL from 8.0.29 unties the
+// few to spare; who gets none is told so by a [*PoolError]. Options.BranchTimeout bounds
+// how long: nothing waits behind open branches without end. MySQL from 8.0.29 unties the
 // branch, and its connection is free after Prepare, unless xa_detach_on_prepare is off.
 //
-// A connection goes back to the pool only when nothing is left in its session. If the
-// one that a prepared branch is tied to is lost, another session decides it. That
+// A connection goes back to the pool only when nothing of the branch is left in its
+// session; what the application has set there (SET, USE) stays, as in every pool. A
+// two-phase branch makes 8 round trips beside its work, a one-phase one 7. If the
+// connection that a prepared branch is tied to is lost, another session decides it. That
 // is delicate: in MariaDB an XA COMMIT that arrives while the old session is about to
 // end is answered OK and does nothing (measured in 10.11.19: 15 of 2,000; the server
 // forgets the branch, and InnoDB keeps it prepared, with its locks, until the server's
 // next start). So each branch's session holds a user-level lock, by which any other
 // process finds it, ends it with KILL, and waits until it has ended; and then InnoDB
-// itself is asked whether the branch is free. That takes 100 to 500 ms. Do not call
-// RELEASE_ALL_LOCKS in a branch.
+// itself is asked whether the branch is free, in INNODB_TRX. That takes 100 to 500 ms,
+// and seconds where others read that table at the same time, such as a monitor or
+// processes that take over as well. Do not call RELEASE_ALL_LOCKS in a branch.
 //
 // # What must be set
 //

@@ -20,6 +20,7 @@ import (
 
 	"github.com/seed-d36415c0/dtc"
 	"github.com/seed-d36415c0/dtc/internal/crashtest"
+	"github.com/seed-d36415c0/dtc/internal/proof"
 	"github.com/seed-d36415c0/dtc/internal/serverstest"
 	"github.com/seed-d36415c0/dtc/journal/pebble"
 	"github.com/seed-d36415c0/dtc/participant"
@@ -57,7 +58,7 @@ func (d *deaf) Commit(context.Context, participant.Branch) error {
 // TestTakeover: a coordinator ends between prepare and commit, and a second one, in
 // what might be another process, brings its transactions to their end.
 func TestTakeover(t *testing.T) {
-	t.Parallel()
+	alone(t)
 	dsns := []string{serverstest.MariaDBDatabase(t), serverstest.MariaDBDatabase(t)}
 	dir := t.TempDir()
 	ctx := within(t)
@@ -117,6 +118,7 @@ func (b *bank) give(ctx context.Context, tx *dtc.Tx, p participant.Participant, 
 // payloads, while their process is killed again and again. What was answered stays,
 // the sum is what it was, and nothing is left over.
 func TestKilledProcesses(t *testing.T) {
+	alone(t)
 	const variable = "DTC_MYSQL_TEST_DSNS"
 	if os.Getenv(variable) == "" { // the parent
 		dsns := serverstest.MariaDBDatabase(t) + " " + serverstest.MariaDBDatabase(t)
@@ -127,14 +129,15 @@ func TestKilledProcesses(t *testing.T) {
 				must(t, err)
 			}
 		}
-		t.Setenv(variable, dsns)
+		must(t, os.Setenv(variable, dsns)) // t.Setenv would forbid t.Parallel
+		t.Cleanup(func() { os.Unsetenv(variable) })
 	}
 	dsns := strings.Fields(os.Getenv(variable))
 	work := func(dir string, ack func(string)) error { return transferUntilKilled(t, dir, dsns, ack) }
 	verify := func(dir string, acked []string) { verifyTransfers(t, dir, dsns, acked) }
-	rounds := 3
-	if testing.Short() {
-		rounds = 2
+	rounds := 1
+	if proof.Wanted() {
+		rounds = 5
 	}
 	crashtest.Run(t, rounds, work, verify)
 }

@@ -72,14 +72,14 @@ func (e *PrivilegeError) Unwrap() error { return e.Err }
 // from its beginning to its decision. Raise sql.DB.SetMaxOpenConns above the number
 // of branches that are live at a time.
 type PoolError struct {
-	// Limit is the pool's SetMaxOpenConns.
-	Limit int
-	Err   error
+	// Max is the pool's SetMaxOpenConns.
+	Max int
+	Err error
 }
 
 func (e *PoolError) Error() string {
 	return fmt.Sprintf("mysql: no connection: all %d of the pool are in use, and each branch holds one until it is decided: "+
-		"raise SetMaxOpenConns: %v", e.Limit, e.Err)
+		"raise SetMaxOpenConns: %v", e.Max, e.Err)
 }
 
 // Unwrap is the context's error.
@@ -112,7 +112,7 @@ func (e *BusyError) Unwrap() error { return e.Err }
 
 // NotBegunError refuses to prepare a branch without payload for which no work is
 // open here: none was begun, or the process that began it is another one or has
-// ended, or its connection was lost or held for longer than Options.MaxHold. Of a
+// ended, or its connection was lost or held for longer than Options.BranchTimeout. Of a
 // branch with payload it says that there is no Options.Work, or that work was begun
 // for it as well, which would be ambiguous.
 type NotBegunError struct {
@@ -124,16 +124,16 @@ func (e *NotBegunError) Error() string {
 	return fmt.Sprintf("mysql: no work to prepare for transaction %s: %s", e.Transaction, e.Reason)
 }
 
-// HoldError says that a branch held its connection for longer than Options.MaxHold
+// TimeoutError says that a branch held its connection for longer than Options.BranchTimeout
 // and was rolled back.
-type HoldError struct {
-	Transaction uuid.UUID
-	MaxHold     time.Duration
+type TimeoutError struct {
+	Transaction   uuid.UUID
+	BranchTimeout time.Duration
 }
 
-func (e *HoldError) Error() string {
-	return fmt.Sprintf("mysql: the branch of transaction %s was not prepared within %s and is rolled back: raise Options.MaxHold",
-		e.Transaction, e.MaxHold)
+func (e *TimeoutError) Error() string {
+	return fmt.Sprintf("mysql: the branch of transaction %s was not prepared within %s and is rolled back: raise Options.BranchTimeout",
+		e.Transaction, e.BranchTimeout)
 }
 
 // Numbers of the server's errors that mean something here.

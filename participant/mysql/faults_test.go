@@ -79,7 +79,7 @@ func (b *bank) again(call func() error) (err error) {
 // TestConnectionLost: cut off in each phase, with connections that the server sees
 // end, and with a cable that is cut, which it does not.
 func TestConnectionLost(t *testing.T) {
-	t.Parallel()
+	alone(t)
 	for _, c := range phases {
 		t.Run(c.name, func(t *testing.T) {
 			direct, far, proxy := proxied(t, nil)
@@ -135,7 +135,8 @@ func decide(t testing.TB, what string, answer error, branch participant.Branch, 
 // other's decision, and who needs one more is told what to set.
 func TestPoolExhausted(t *testing.T) {
 	t.Parallel()
-	b := openBank(t, serverstest.MariaDBDatabase(t), &mysql.Options{MaxHold: 400 * time.Millisecond, Work: take})
+	dsn := serverstest.MariaDBDatabase(t)
+	b := openBank(t, dsn, nil)
 	b.db.SetMaxOpenConns(2)
 	one, two := newBranch(), newBranch()
 	b.take(t, one, "a")
@@ -149,17 +150,21 @@ func TestPoolExhausted(t *testing.T) {
 		err := call(soon)
 		cancel()
 		mustBe(t, context.DeadlineExceeded, err)
-		if e := mustAs[*mysql.PoolError](t, err); e != nil && e.Limit != 2 {
-			t.Errorf("the limit is %d", e.Limit)
+		if e := mustAs[*mysql.PoolError](t, err); e != nil && e.Max != 2 {
+			t.Errorf("the limit is %d", e.Max)
 		}
 	}
 	must(t, b.Prepare(within(t), one), b.Prepare(within(t), two), b.Commit(within(t), one), b.Rollback(within(t), two))
 	b.idle(t)
 
-	b.take(t, newBranch(), "a")
-	b.take(t, newBranch(), "b")
-	must(t, b.Rollback(within(t), newBranch())) // when a branch has been held too long
-	b.idle(t)
+	brief := openBank(t, dsn, &mysql.Options{BranchTimeout: 50 * time.Millisecond})
+	brief.db.SetMaxOpenConns(2)
+	for range 2 {
+		_, err := brief.Begin(within(t), newBranch().Transaction)
+		must(t, err)
+	}
+	must(t, brief.Rollback(within(t), newBranch())) // when a branch has been held too long
+	brief.idle(t)
 	b.is(t, "a", 99)
 	b.is(t, "b", 100)
 }

@@ -7,6 +7,7 @@ import (
 	"errors"
 	"fmt"
 	"strings"
+	"sync"
 	"testing"
 	"time"
 
@@ -116,6 +117,17 @@ func (b *bank) doubts(t testing.TB, want int) {
 func (b *bank) idle(t testing.TB) {
 	t.Helper()
 	eventually(t, "the pool is idle", func() bool { return b.db.Stats().InUse == 0 })
+}
+
+var taking sync.Mutex
+
+// alone runs the test beside all others but those that take branches over, too: for
+// that InnoDB is asked what it only tells when nobody has asked for 100 ms.
+func alone(t *testing.T) {
+	t.Helper()
+	t.Parallel()
+	taking.Lock()
+	t.Cleanup(taking.Unlock)
 }
 
 func eventually(t testing.TB, what string, holds func() bool) {

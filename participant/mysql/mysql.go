@@ -12,6 +12,7 @@ import (
 	"github.com/google/uuid"
 
 	"github.com/seed-d36415c0/dtc/participant"
+	"github.com/seed-d36415c0/dtc/participant/internal/turns"
 )
 
 // Options of [New]. The zero value is ready.
@@ -28,16 +29,16 @@ type Options struct {
 	// Many goroutines may call it. Default: none, and every branch is begun with
 	// [Participant.Begin].
 	Work func(ctx context.Context, tx *Branch, b participant.Branch) error
-	// MaxHold is how long a branch may hold its connection. One that is not
+	// BranchTimeout is how long a branch may hold its connection. One that is not
 	// prepared by then is rolled back; one that is prepared stays so, lets go of
 	// its connection, and is decided on another. Make it longer than the
 	// coordinator's TransactionTimeout. Default: 1 minute.
-	MaxHold time.Duration
+	BranchTimeout time.Duration
 }
 
 const (
-	defaultMaxHold = time.Minute
-	maxName        = 128 // bytes, of a participant's or a coordinator's name
+	defaultBranchTimeout = time.Minute
+	maxName              = 128 // bytes, of a participant's or a coordinator's name
 )
 
 // Participant is a database that takes part in transactions. Its methods may be
@@ -46,8 +47,10 @@ type Participant struct {
 	name    string
 	db      *sql.DB
 	options Options
-	server  learned
+	server  server
 	census  census
+	// turns are at a *Branch's session, at the *server and at the *census.
+	turns turns.Turns[any]
 
 	mu     sync.Mutex
 	open   map[participant.Key]*Branch
@@ -80,14 +83,13 @@ func New(name string, db *sql.DB, o *Options) (*Participant, error) {
 	if err := checkName("Options.Coordinator", o.Coordinator); err != nil {
 		return nil, err
 	}
-	if o.MaxHold < 0 {
-		return nil, &InvalidError{What: "Options.MaxHold", Reason: fmt.Sprintf("is %s, less than nothing", o.MaxHold)}
+	if o.BranchTimeout < 0 {
+		return nil, &InvalidError{What: "Options.BranchTimeout", Reason: fmt.Sprintf("is %s, less than nothing", o.BranchTimeout)}
 	}
 	p := &Participant{name: name, db: db, options: *o, open: make(map[participant.Key]*Branch)}
-	if o.MaxHold == 0 {
-		p.options.MaxHold = defaultMaxHold
+	if o.BranchTimeout == 0 {
+		p.options.BranchTimeout = defaultBranchTimeout
 	}
-	p.server.turn, p.census.turn = newTurn(), newTurn()
 	return p, nil
 }
 
@@ -192,24 +194,3 @@ func checkName(what, name string) error {
 	}
 	return &InvalidError{What: what, Reason: reason}
 }
-
-// turn lets one caller at a time in, and gives up waiting with the context.
-type turn chan struct{}
-
-func newTurn() turn { return make(turn, 1) }
-
-func (t turn) take(ctx context.Context) error {
-	select {
-	case t <- struct{}{}:
-		return nil
-	default:
-	}
-	select {
-	case t <- struct{}{}:
-		return nil
-	case <-ctx.Done():
-		return ctx.Err()
-	}
-}
-
-func (t turn) give() { <-t }

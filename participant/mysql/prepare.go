@@ -13,7 +13,7 @@ import (
 //
 // It refuses with a [*NotBegunError] a branch that has no work here, with
 // participant.ErrRolledBack and *participant.ForgottenError as the contract says,
-// with a [*HoldError] one that was held for too long, with a [*BusyError] one that
+// with a [*TimeoutError] one that was held for too long, with a [*BusyError] one that
 // another process is working on, and with the error of a statement that has ended the
 // branch. A refused branch is rolled back.
 func (p *Participant) Prepare(ctx context.Context, branch participant.Branch) error {
@@ -130,16 +130,12 @@ func (b *Branch) readOnly(ctx context.Context) (bool, error) {
 
 // weigh asks, before the first query, how much the session has written in its life.
 // It costs the server some time, so it is left out where a statement came first.
-func (b *Branch) weigh(ctx context.Context) error {
+func (b *Branch) weigh(ctx context.Context) {
 	if b.wrote || b.before != nil {
-		return nil
+		return
 	}
 	n, err := b.s.writes(ctx)
-	if err != nil {
-		return err
-	}
-	b.before = &n
-	return nil
+	b.before, b.wrote = &n, err != nil // who knows
 }
 
 func (s *session) writes(ctx context.Context) (sum uint64, err error) {

@@ -1,11 +1,9 @@
 package mysql
 
 import (
-	"bytes"
 	"context"
 	"database/sql"
 	"encoding/binary"
-	"errors"
 	"fmt"
 	"strings"
 	"time"
@@ -160,20 +158,4 @@ func (s *session) unlocked(ctx context.Context, d *dialect, old []participant.Ke
 		return nil, explained("look for locks", err)
 	}
 	return free, nil
-}
-
-// remembered refuses a branch of which no row was found, where there may have been
-// one.
-func (s *session) remembered(ctx context.Context, d *dialect, k participant.Key) error {
-	var horizon []byte
-	err := s.row(ctx, "SELECT transaction_id FROM "+d.table(horizonsTable)+" WHERE participant = "+literal(k.Participant), &horizon)
-	switch {
-	case errors.Is(err, sql.ErrNoRows):
-		return nil
-	case err != nil:
-		return explained("read the horizon", err)
-	case bytes.Compare(k.Transaction[:], horizon) <= 0:
-		return &participant.ForgottenError{Transaction: k.Transaction}
-	}
-	return nil
 }

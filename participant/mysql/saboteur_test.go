@@ -11,6 +11,7 @@ import (
 
 	driver "github.com/go-sql-driver/mysql"
 
+	"github.com/seed-d36415c0/dtc/internal/proof"
 	"github.com/seed-d36415c0/dtc/internal/serverstest"
 	"github.com/seed-d36415c0/dtc/participant"
 	"github.com/seed-d36415c0/dtc/participant/mysql"
@@ -25,14 +26,16 @@ type saboteur struct {
 	struck    bool
 }
 
-var network saboteur
-
-func init() {
-	driver.RegisterDialContext("saboteur", func(ctx context.Context, addr string) (net.Conn, error) {
+// sabotage returns a network, and the DSN that goes through it.
+func sabotage(t testing.TB, dsn string) (*saboteur, string) {
+	s, name := new(saboteur), strings.ToLower(t.Name())
+	driver.RegisterDialContext(name, func(ctx context.Context, addr string) (net.Conn, error) {
 		var d net.Dialer
 		c, err := d.DialContext(ctx, "tcp", addr)
-		return &sabotaged{Conn: c}, err
+		return &sabotaged{Conn: c, by: s}, err
 	})
+	t.Cleanup(func() { driver.DeregisterDialContext(name) })
+	return s, strings.Replace(dsn, "@tcp(", "@"+name+"(", 1)
 }
 
 func (s *saboteur) plan(statement string, delivered bool) {
@@ -59,10 +62,13 @@ func (s *saboteur) strikes(p []byte) (strike, deliver bool) {
 	return true, s.delivered
 }
 
-type sabotaged struct{ net.Conn }
+type sabotaged struct {
+	net.Conn
+	by *saboteur
+}
 
 func (c *sabotaged) Write(p []byte) (int, error) {
-	strike, deliver := network.strikes(p)
+	strike, deliver := c.by.strikes(p)
 	if !deliver {
 		_ = c.Close()
 	}
@@ -79,8 +85,9 @@ func (c *sabotaged) Write(p []byte) (int, error) {
 // TestEveryStatement: the connection breaks at each statement that a call makes, and
 // the coordinator goes on as it must.
 func TestEveryStatement(t *testing.T) {
-	dsn := serverstest.MariaDBDatabase(t)
-	far := openBank(t, strings.Replace(dsn, "@tcp(", "@saboteur(", 1), &mysql.Options{Work: take})
+	alone(t)
+	network, dsn := sabotage(t, serverstest.MariaDBDatabase(t))
+	far := openBank(t, dsn, &mysql.Options{Work: take})
 	far.db.SetMaxIdleConns(0) // nothing but what is called for
 	calls := map[string]func(ctx context.Context, b participant.Branch) error{
 		"prepare":   far.Prepare,
@@ -89,11 +96,10 @@ func TestEveryStatement(t *testing.T) {
 		"rollback":  far.Rollback,
 	}
 	statements := map[string][]string{
-		"prepare": {"SELECT CONNECTION_ID", "GET_LOCK", "FOR UPDATE NOWAIT", "horizons", "XA START", "UPDATE account", "INSERT INTO", "XA END", "XA PREPARE"},
-		"one phase": {"SELECT CONNECTION_ID", "GET_LOCK", "FOR UPDATE NOWAIT", "XA START", "UPDATE account", "INSERT INTO", "XA END", "ONE PHASE",
-			"RELEASE_LOCK"},
-		"commit":   {"XA COMMIT", "RELEASE_LOCK"},
-		"rollback": {"XA ROLLBACK", "INSERT INTO", "RELEASE_LOCK"},
+		"prepare":   {"GET_LOCK", "FOR UPDATE NOWAIT", "XA START", "UPDATE account", "INSERT INTO", "XA END", "XA PREPARE"},
+		"one phase": {"GET_LOCK", "FOR UPDATE NOWAIT", "XA START", "UPDATE account", "INSERT INTO", "XA END", "ONE PHASE", "RELEASE_LOCK"},
+		"commit":    {"XA COMMIT", "RELEASE_LOCK"},
+		"rollback":  {"XA ROLLBACK", "INSERT INTO", "RELEASE_LOCK"},
 	}
 	struck := 0
 	for what, list := range statements {
@@ -134,15 +140,20 @@ func TestEveryStatement(t *testing.T) {
 // TestEveryStatementElsewhere: the same while a branch is decided by a session that
 // did not work in it.
 func TestEveryStatementElsewhere(t *testing.T) {
+	alone(t)
 	dsn := serverstest.MariaDBDatabase(t)
 	near := openBank(t, dsn, &mysql.Options{Work: take})
-	far := openBank(t, strings.Replace(dsn, "@tcp(", "@saboteur(", 1), nil)
+	network, dsn := sabotage(t, dsn)
+	far := openBank(t, dsn, nil)
 	ctx := within(t)
 	must(t, far.Rollback(ctx, newBranch())) // it has learned
 	far.db.SetMaxIdleConns(0)
 	for _, statement := range []string{"dtj:", "IS_USED_LOCK('dtw", "KILL", "FOR UPDATE NOWAIT", "XA RECOVER", "START TRANSACTION", "INNODB_TRX",
 		"XA COMMIT", "XA ROLLBACK", "INSERT INTO", "RELEASE_LOCK"} {
 		for _, delivered := range []bool{false, true} {
+			if reads := strings.Contains("IS_USED_LOCK('dtw, FOR UPDATE NOWAIT, XA RECOVER, INNODB_TRX", statement); reads && delivered && !proof.Wanted() {
+				continue // to the server it is the same
+			}
 			t.Run(statement, func(t *testing.T) {
 				branch := newBranch()
 				branch.Payload = []byte("b")

@@ -53,20 +53,19 @@ type dialect struct {
 	detaches bool
 }
 
-// learned is the dialect, once it is known.
-type learned struct {
-	turn turn
-	done *dialect
+// server is where the dialect is kept, once it is known.
+type server struct {
+	dialect *dialect
 }
 
 // learn finds out, once, what the server is, and refuses one that cannot do.
 func (p *Participant) learn(ctx context.Context) (*dialect, error) {
-	if err := p.server.turn.take(ctx); err != nil {
+	if err := p.turns.Take(ctx, &p.server); err != nil {
 		return nil, err
 	}
-	defer p.server.turn.give()
-	if p.server.done != nil {
-		return p.server.done, nil
+	defer p.turns.End(&p.server)
+	if p.server.dialect != nil {
+		return p.server.dialect, nil
 	}
 	s, err := p.connect(ctx)
 	if err != nil {
@@ -78,7 +77,7 @@ func (p *Participant) learn(ctx context.Context) (*dialect, error) {
 		return nil, err
 	}
 	s.keep()
-	p.server.done = d
+	p.server.dialect = d
 	return d, nil
 }
 

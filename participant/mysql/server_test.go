@@ -9,6 +9,7 @@ import (
 	"testing"
 	"time"
 
+	"github.com/seed-d36415c0/dtc/internal/proof"
 	"github.com/seed-d36415c0/dtc/internal/servers"
 	"github.com/seed-d36415c0/dtc/internal/serverstest"
 	"github.com/seed-d36415c0/dtc/participant"
@@ -17,13 +18,16 @@ import (
 // TestServer does what needs a server of its own.
 func TestServer(t *testing.T) {
 	t.Parallel()
-	for setting, tests := range map[string]map[string]func(*testing.T, *servers.Server){
-		"skip-log-bin": {"killed": serverKilled},
+	all := map[string]map[string]func(*testing.T, *servers.Server){
 		"log-bin": {
 			"killed": serverKilled, "paused": serverPaused, "stale connections": staleConnections,
 			"not yet free": notYetFree, "rollback on timeout": rollbackOnTimeout,
 		},
-	} {
+	}
+	if proof.Wanted() {
+		all["skip-log-bin"] = all["log-bin"]
+	}
+	for setting, tests := range all {
 		t.Run(setting, func(t *testing.T) {
 			t.Parallel()
 			server := serverstest.MariaDB(t, setting, "innodb-rollback-on-timeout=ON")

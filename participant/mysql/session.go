@@ -1,6 +1,7 @@
 package mysql
 
 import (
+	"bytes"
 	"context"
 	"database/sql"
 	"database/sql/driver"
@@ -21,27 +22,37 @@ type session struct {
 // connect takes a connection from the pool. Connections that the pool has kept past
 // the server's end are tried out and thrown away.
 func (p *Participant) connect(ctx context.Context) (*session, error) {
+	s, _, err := p.connectAndRead(ctx, "0")
+	return s, err
+}
+
+// connectAndLock takes the lock in the same round trip, unless another has it.
+func (p *Participant) connectAndLock(ctx context.Context, name string) (s *session, locked bool, err error) {
+	return p.connectAndRead(ctx, "COALESCE(GET_LOCK('"+name+"', 0), 0)")
+}
+
+func (p *Participant) connectAndRead(ctx context.Context, boolean string) (s *session, value bool, err error) {
 	for stale := p.db.Stats().Idle; ; stale-- {
 		conn, err := p.db.Conn(ctx)
 		if err != nil {
 			pool := p.db.Stats()
 			if ctx.Err() != nil && pool.MaxOpenConnections > 0 && pool.InUse >= pool.MaxOpenConnections {
-				return nil, &PoolError{Limit: pool.MaxOpenConnections, Err: err}
+				return nil, false, &PoolError{Max: pool.MaxOpenConnections, Err: err}
 			}
-			return nil, fmt.Errorf("mysql: connect: %w", err)
+			return nil, false, fmt.Errorf("mysql: connect: %w", err)
 		}
 		s := &session{conn: conn}
 		var auto bool
-		err = s.row(ctx, "SELECT CONNECTION_ID(), @@autocommit", &s.id, &auto)
+		err = s.row(ctx, "SELECT CONNECTION_ID(), @@autocommit, "+boolean, &s.id, &auto, &value)
 		if err == nil && !auto {
 			err = &ServerError{Setting: "autocommit is off", Need: "set autocommit=1 in the DSN"}
 		}
 		if err == nil {
-			return s, nil
+			return s, value, nil
 		}
 		s.discard()
 		if stale < 0 || ctx.Err() != nil || !lost(err) {
-			return nil, explained("connect", err)
+			return nil, false, explained("connect", err)
 		}
 	}
 }
@@ -96,20 +107,21 @@ func (s *session) discard() <-chan struct{} {
 	return closed
 }
 
-// release gives up the locks, and the connection back to the pool.
-func (s *session) release(ctx context.Context, locks ...string) {
-	statement := "DO "
-	for i, l := range locks {
-		if i > 0 {
-			statement += ", "
-		}
-		statement += "RELEASE_LOCK('" + l + "')"
+// release gives up the locks, and the connection back to the pool. Where a statement
+// of the application's has switched autocommit off, or the connection is lost, it is
+// closed, and what it wrote last may not be committed.
+func (s *session) release(ctx context.Context, locks ...string) (clean bool) {
+	query, into := "SELECT @@autocommit", []any{&clean}
+	for _, l := range locks {
+		query += ", RELEASE_LOCK('" + l + "')"
+		into = append(into, new(any))
 	}
-	if s.exec(ctx, statement) != nil {
+	if err := s.row(ctx, query, into...); err != nil || !clean {
 		s.discard()
-		return
+		return false
 	}
 	s.keep()
+	return true
 }
 
 // lock takes the lock, for which it waits so many seconds.
@@ -170,24 +182,30 @@ func (s *session) kill(ctx context.Context, id uint64) error {
 // errHeld says that a branch that has not ended holds the row.
 var errHeld = errors.New("mysql: the row is held by a branch")
 
-// read returns what became of the branch: Committed, RolledBack, or Unknown; errHeld
-// where a branch that is neither, be it prepared or on its way, has written its
-// marker. It is a locking read: it takes no notice of snapshots and of what is not
-// committed, whatever the isolation level is, and does not wait.
+// read returns what became of the branch: Committed, RolledBack, Unknown, or
+// Forgotten; errHeld where a branch that is neither, be it prepared or on its way, has
+// written its marker. It is a locking read: it takes no notice of snapshots and of what
+// is not committed, whatever the isolation level is, and does not wait. The horizon is
+// read beside it, without a lock, as it is at this statement.
 func (s *session) read(ctx context.Context, d *dialect, k participant.Key) (participant.State, error) {
-	var committed bool
-	err := s.row(ctx, "SELECT committed FROM "+d.table(branchesTable)+" WHERE "+where(k)+" FOR UPDATE NOWAIT", &committed)
+	var committed sql.NullBool
+	var horizon []byte
+	err := s.row(ctx, fmt.Sprintf("SELECT b.committed, (SELECT transaction_id FROM %s WHERE participant = %s) "+
+		"FROM (SELECT 1) AS one LEFT JOIN %s AS b ON %s FOR UPDATE NOWAIT",
+		d.table(horizonsTable), literal(k.Participant), d.table(branchesTable), where(k)), &committed, &horizon)
 	switch n := number(err); {
-	case errors.Is(err, sql.ErrNoRows):
-		return participant.Unknown, nil
 	case n == errLockWait || n == errNoWait:
 		return participant.Unknown, errHeld
 	case err != nil:
 		return participant.Unknown, explained("read what became of a branch", err)
-	case committed:
+	case committed.Bool:
 		return participant.Committed, nil
+	case committed.Valid:
+		return participant.RolledBack, nil
+	case bytes.Compare(k.Transaction[:], horizon) <= 0:
+		return participant.Forgotten, nil
 	}
-	return participant.RolledBack, nil
+	return participant.Unknown, nil
 }
 
 // insert writes the branch's row. The error of a row that is there is not
@@ -202,7 +220,11 @@ func (s *session) fence(ctx context.Context, d *dialect, k participant.Key) (par
 	err := s.insert(ctx, d, k, 0)
 	switch number(err) {
 	case errDuplicate:
-		return s.read(ctx, d, k)
+		state, err := s.read(ctx, d, k)
+		if err == nil && !state.Settled() {
+			err = errHeld // it was, and is gone
+		}
+		return state, err
 	case errLockWait, errDeadlock:
 		return participant.Unknown, errHeld
 	}

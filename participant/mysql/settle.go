@@ -39,12 +39,21 @@ func (p *Participant) settle(ctx context.Context, k participant.Key, v verb) (pa
 	if err != nil {
 		return 0, err
 	}
-	s, err := p.connect(ctx)
+	worker, judge := lockNames(k, d.database)
+	s, locked, err := p.connectAndLock(ctx, judge)
 	if err != nil {
 		return 0, err
 	}
-	worker, judge := lockNames(k, d.database)
-	state, err := s.settle(ctx, p, d, k, v)
+	if !locked {
+		err = s.seize(ctx, judge, 1)
+	}
+	if err == nil {
+		err = s.seize(ctx, worker, 0)
+	}
+	var state participant.State
+	if err == nil {
+		state, err = s.settle(ctx, p, d, k, v)
+	}
 	if err != nil {
 		s.discard() // it may be anywhere
 		return state, err
@@ -53,25 +62,17 @@ func (p *Participant) settle(ctx context.Context, k participant.Key, v verb) (pa
 	return state, nil
 }
 
+// settle is called with both locks held.
 func (s *session) settle(ctx context.Context, p *Participant, d *dialect, k participant.Key, v verb) (participant.State, error) {
-	worker, judge := lockNames(k, d.database)
-	if err := s.seize(ctx, judge, 1); err != nil {
-		return 0, err
-	}
-	if err := s.seize(ctx, worker, 0); err != nil {
-		return 0, err
-	}
 	for wait := time.Millisecond; ; wait = min(2*wait, 100*time.Millisecond) {
 		state, err := s.read(ctx, d, k)
-		if err == nil && state == participant.Unknown {
-			if v != rollback {
-				err = s.remembered(ctx, d, k)
-			}
-			if err == nil {
-				state, err = s.fence(ctx, d, k)
-			}
+		if err == nil && state == participant.Forgotten && v != rollback {
+			return 0, &participant.ForgottenError{Transaction: k.Transaction}
 		}
-		if err == nil && state != participant.Unknown {
+		if err == nil && !state.Settled() {
+			state, err = s.fence(ctx, d, k)
+		}
+		if err == nil {
 			return state, nil
 		}
 		if errors.Is(err, errHeld) {

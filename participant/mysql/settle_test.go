@@ -9,6 +9,7 @@ import (
 
 	"github.com/google/uuid"
 
+	"github.com/seed-d36415c0/dtc/internal/proof"
 	"github.com/seed-d36415c0/dtc/internal/serverstest"
 	"github.com/seed-d36415c0/dtc/participant"
 	"github.com/seed-d36415c0/dtc/participant/mysql"
@@ -19,13 +20,16 @@ import (
 // the preparer has let go of its connection, or lives and is taken from, and however
 // many are decided at once.
 func TestLostCommit(t *testing.T) {
-	t.Parallel()
+	alone(t)
 	dsn := serverstest.MariaDBDatabase(t)
 	other := openBank(t, dsn, nil)
 	ctx := within(t)
 	_, err := other.db.ExecContext(ctx, "CREATE TABLE trace (id BINARY(16) PRIMARY KEY) ENGINE=InnoDB")
 	must(t, err)
-	const rounds, atOnce = 4, 20
+	rounds, atOnce := 2, 20
+	if proof.Wanted() {
+		rounds = 20
+	}
 	for round := range rounds {
 		b := openBank(t, dsn, nil)
 		var all sync.WaitGroup
@@ -58,7 +62,7 @@ func TestLostCommit(t *testing.T) {
 
 // TestTakenFrom: what the first process answers when another has decided its branch.
 func TestTakenFrom(t *testing.T) {
-	t.Parallel()
+	alone(t)
 	dsn := serverstest.MariaDBDatabase(t)
 	b, other := openBank(t, dsn, nil), openBank(t, dsn, nil)
 	ctx := within(t)
@@ -111,7 +115,7 @@ func TestCommitOfOpen(t *testing.T) {
 
 // TestResolvedByHand: an operator's XA ROLLBACK is found out, not taken for a commit.
 func TestResolvedByHand(t *testing.T) {
-	t.Parallel()
+	alone(t)
 	dsn := serverstest.MariaDBDatabase(t)
 	b, other := openBank(t, dsn, nil), openBank(t, dsn, nil)
 	ctx := within(t)
@@ -167,12 +171,16 @@ func sleepless(ctx context.Context, d time.Duration) error {
 // TestFenceRace: a rollback and a prepare of the same branch, from two processes,
 // end with one truth.
 func TestFenceRace(t *testing.T) {
-	t.Parallel()
+	alone(t)
 	dsn := serverstest.MariaDBDatabase(t)
 	b, other := openBank(t, dsn, &mysql.Options{Work: take}), openBank(t, dsn, &mysql.Options{Work: take})
 	ctx := within(t)
 	fenced, kept := 0, 0
-	for range 60 {
+	rounds := 15
+	if proof.Wanted() {
+		rounds = 200
+	}
+	for range rounds {
 		branch := newBranch()
 		branch.Payload = []byte("a")
 		var prepare error
@@ -202,7 +210,7 @@ func take(ctx context.Context, tx *mysql.Branch, b participant.Branch) error {
 
 // TestDuplicatesRace: three processes make the same calls of the same branches.
 func TestDuplicatesRace(t *testing.T) {
-	t.Parallel()
+	alone(t)
 	dsn := serverstest.MariaDBDatabase(t)
 	all := []*bank{openBank(t, dsn, &mysql.Options{Work: take}), openBank(t, dsn, &mysql.Options{Work: take}), openBank(t, dsn, &mysql.Options{Work: take})}
 	ctx := within(t)
@@ -232,6 +240,7 @@ func TestDuplicatesRace(t *testing.T) {
 
 // TestForeign: what others have prepared on the server is left alone.
 func TestForeign(t *testing.T) {
+	t.Parallel()
 	dsn := serverstest.MariaDBDatabase(t)
 	production, staging := openBank(t, dsn, nil), openBank(t, serverstest.MariaDBDatabase(t), nil)
 	second := openBankNamed(t, "bank2", dsn, nil)
@@ -362,7 +371,7 @@ func TestArguments(t *testing.T) {
 	}
 	_, err = mysql.New("x", nil, nil)
 	mustAs[*mysql.InvalidError](t, err)
-	_, err = mysql.New("x", b.db, &mysql.Options{MaxHold: -1})
+	_, err = mysql.New("x", b.db, &mysql.Options{BranchTimeout: -1})
 	mustAs[*mysql.InvalidError](t, err)
 	p, err := mysql.New("x", b.db, nil)
 	must(t, err)
@@ -390,4 +399,36 @@ func TestLongNames(t *testing.T) {
 	must(t, one.Commit(ctx, branch))
 	mustBe(t, participant.ErrRolledBack, two.Commit(ctx, branch))
 	one.is(t, "a", 99)
+}
+
+// TestAutocommitOff: a session that an application has switched it off in leaves a
+// fence that is committed, and does not come back to the pool.
+func TestAutocommitOff(t *testing.T) {
+	t.Parallel()
+	dsn := serverstest.MariaDBDatabase(t)
+	b, other := openBank(t, dsn, nil), openBank(t, dsn, &mysql.Options{Work: take})
+	ctx := within(t)
+	rolledBack, committed, once := newBranch(), newBranch(), newBranch()
+	for _, branch := range []participant.Branch{rolledBack, committed, once} {
+		_, err := b.take(t, branch, "a").ExecContext(ctx, "SET autocommit = 0")
+		must(t, err)
+		switch branch.Transaction {
+		case rolledBack.Transaction:
+			must(t, b.Rollback(ctx, branch))
+		case committed.Transaction:
+			must(t, b.Prepare(ctx, branch), b.Commit(ctx, branch))
+		case once.Transaction:
+			must(t, b.CommitOnePhase(ctx, branch))
+		}
+	}
+	b.idle(t)
+	if n := other.count(t, "SELECT COUNT(*) FROM dtc_xa_branches"); n != 3 {
+		t.Errorf("%d of 3 ends are remembered", n)
+	}
+	rolledBack.Payload = []byte("a")
+	mustBe(t, participant.ErrRolledBack, other.Prepare(ctx, rolledBack))
+	b.is(t, "a", 98)
+	for range 5 {
+		must(t, b.Rollback(ctx, newBranch()))
+	}
 }

@@ -13,6 +13,7 @@ import (
 
 // TestPrivileges: a user with these is enough, and who lacks one is told which.
 func TestPrivileges(t *testing.T) {
+	alone(t)
 	dsn := serverstest.MariaDBDatabase(t)
 	owner := openBank(t, dsn, nil)
 	database := dsn[strings.LastIndex(dsn, "/")+1:]
@@ -100,7 +101,7 @@ func TestSettings(t *testing.T) {
 
 // TestIsolation: the answers do not depend on what sessions are set to.
 func TestIsolation(t *testing.T) {
-	t.Parallel()
+	alone(t)
 	for _, params := range []map[string]string{
 		{"tx_isolation": "'READ-UNCOMMITTED'"},
 		{"tx_isolation": "'READ-COMMITTED'", "sql_mode": "'ANSI,NO_BACKSLASH_ESCAPES'", "interpolateParams": "true"},

@@ -55,10 +55,10 @@ func TestXID(t *testing.T) {
 func TestErrorsSayWhatToDo(t *testing.T) {
 	id := uuid.Must(uuid.NewV7())
 	for err, want := range map[error]string{
-		&PoolError{Limit: 7}:                             "SetMaxOpenConns",
+		&PoolError{Max: 7}: "SetMaxOpenConns",
 		&SchemaError{Table: "t", Reason: "is missing"}:   "Migrate",
 		&PrivilegeError{Privilege: "PROCESS", On: "*.*"}: "GRANT PROCESS ON *.*",
-		&HoldError{Transaction: id, MaxHold: 7}:          "MaxHold",
+		&TimeoutError{Transaction: id, BranchTimeout: 7}: "BranchTimeout",
 		&ServerError{Setting: "x", Need: "use y"}:        "use y",
 		&BusyError{Transaction: id, Connection: 7}:       "connection 7",
 		&NotBegunError{Transaction: id, Reason: "r"}:     id.String(),

@@ -9,6 +9,7 @@ import (
 	"testing"
 
 	"github.com/seed-d36415c0/dtc/internal/crashtest"
+	"github.com/seed-d36415c0/dtc/internal/proof"
 	"github.com/seed-d36415c0/dtc/participant"
 	"github.com/seed-d36415c0/dtc/participant/sqlbranch"
 )
@@ -16,6 +17,7 @@ import (
 // TestKill kills a process that works on a SQLite file: what stands in the table
 // and what was done are the same, and nothing that was acknowledged is lost.
 func TestKill(t *testing.T) {
+	t.Parallel()
 	work := func(dir string, ack func(string)) error {
 		db, err := sqlite.pool(sqliteDSN(dir) + sqlite.settings)
 		if err != nil {
@@ -49,7 +51,11 @@ func TestKill(t *testing.T) {
 		counts := wantAcked(t, db.DB, acked)
 		wantStock(t, db.DB, "a", counts["prepared"], counts["committed"])
 	}
-	crashtest.Run(t, 4, work, verify)
+	rounds := 2
+	if proof.Wanted() {
+		rounds = 20
+	}
+	crashtest.Run(t, rounds, work, verify)
 }
 
 // life takes a branch through prepare and, mostly, on to its end.

@@ -98,8 +98,8 @@ type table struct {
 	claim, read string
 	// set writes the row: its arguments are the new values and the key.
 	set string
-	// holds returns a row if the first value is still as it was set; "" where COMMIT
-	// fails when the transaction is gone.
+	// holds returns a row if the first value is still as it was set; "" where an error
+	// that ends the transaction makes COMMIT fail.
 	holds string
 }
 

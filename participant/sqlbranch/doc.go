@@ -67,7 +67,8 @@
 //
 // They use the transaction that they are given, with the context that they are
 // given, and return the errors that it returned. They neither end it nor run
-// statements that end it by themselves, such as DDL on MySQL. On MySQL, a
+// statements that end it by themselves, such as DDL on MySQL: on PostgreSQL a ROLLBACK
+// that a function executes is not found out, and the call succeeds. On MySQL, a
 // deadlock ends the transaction too: a function that goes on after one works
 // outside of it, which is found and answered with [ErrTransactionEnded], but what
 // it did outside stays done. Confirm, Cancel and Undo must succeed in the end:

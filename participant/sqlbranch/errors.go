@@ -5,9 +5,9 @@ import (
 	"fmt"
 )
 
-// ErrTransactionEnded: a function ended its transaction, or went on after an error
-// that had ended it. The branch's state was not changed, but what the function did
-// after the end of its transaction was. The function needs to be mended.
+// ErrTransactionEnded: on MySQL, a function went on after an error that had ended its
+// transaction, or executed ROLLBACK. The branch's state was not changed, but what the
+// function did after the end of its transaction stays. The function needs to be mended.
 var ErrTransactionEnded = errors.New("sqlbranch: the function's transaction was ended under it")
 
 // InvalidError refuses a value that the application gave, before anything is done.

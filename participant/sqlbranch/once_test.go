@@ -20,11 +20,13 @@ func sell(d sqlbranch.Dialect, item string) func(context.Context, *sql.Tx) error
 
 // TestOnce delivers every message from many goroutines at a time.
 func TestOnce(t *testing.T) {
+	t.Parallel()
 	for _, l := range levels {
 		t.Run(l.name, func(t *testing.T) {
+			t.Parallel()
 			db := l.open(t)
 			db.Isolation = l.level
-			db.DB.SetMaxOpenConns(20)
+			db.DB.SetMaxOpenConns(connections / 2)
 			const messages, deliveries = 20, 5
 			var firsts atomic.Int64
 			var all sync.WaitGroup

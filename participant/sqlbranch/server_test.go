@@ -14,11 +14,13 @@ import (
 
 // TestServer pauses, and kills and starts again, a server of each kind.
 func TestServer(t *testing.T) {
+	t.Parallel()
 	for _, own := range []struct {
 		kind
 		start func(testing.TB, ...string) *servers.Server
 	}{{postgres, serverstest.Postgres}, {mariaDB, serverstest.MariaDB}} {
 		t.Run(own.name, func(t *testing.T) {
+			t.Parallel()
 			s := own.start(t)
 			must(t, s.CreateDatabase("branches"))
 			db := own.openAt(t, s.DSN("branches"))

@@ -3,9 +3,13 @@ package sqlbranch_test
 import (
 	"context"
 	"database/sql"
+	"flag"
+	"fmt"
 	"io"
 	"log"
 	"path/filepath"
+	"strings"
+	"sync"
 	"testing"
 	"time"
 
@@ -22,6 +26,10 @@ import (
 func TestMain(m *testing.M) {
 	// Connections break here all the time.
 	if err := mysql.SetLogger(log.New(io.Discard, "", 0)); err != nil {
+		panic(err)
+	}
+	// They wait more than they work.
+	if err := flag.Set("test.parallel", "8"); err != nil {
 		panic(err)
 	}
 	serverstest.Main(m)
@@ -42,14 +50,43 @@ type kind struct {
 }
 
 var (
-	postgres = kind{"postgres", "postgres", "pgx", sqlbranch.PostgreSQL, serverstest.PostgresDatabase, ""}
+	postgres = kind{"postgres", "postgres", "pgx", sqlbranch.PostgreSQL, postgresSchema, ""}
 	mariaDB  = kind{"mariadb", "mariadb", "mysql", sqlbranch.MySQL, serverstest.MariaDBDatabase, ""}
 	sqlite   = kind{"sqlite", "sqlite", "sqlite", sqlbranch.SQLite, sqliteFile, "&_txlock=immediate"}
 
 	kinds = []kind{postgres, mariaDB, sqlite}
 )
 
+// schemas are in one database: to make one of those costs PostgreSQL much more.
+var schemas struct {
+	sync.Mutex
+	database string
+	made     int
+}
+
+func postgresSchema(t testing.TB) string {
+	t.Helper()
+	schemas.Lock()
+	defer schemas.Unlock()
+	if schemas.database == "" {
+		schemas.database = serverstest.PostgresDatabase(t)
+	}
+	db, err := sql.Open("pgx", schemas.database)
+	must(t, err)
+	defer db.Close()
+	schemas.made++
+	name := fmt.Sprint("test", schemas.made)
+	_, err = db.Exec("CREATE SCHEMA " + name)
+	must(t, err)
+	return schemas.database + "&search_path=" + name + "&application_name=" + name
+}
+
 func sqliteFile(t testing.TB) string { return sqliteDSN(t.TempDir()) }
+
+// sqliteJournalFile has a COMMIT wait for readers, which may take too long for it.
+func sqliteJournalFile(t testing.TB) string {
+	return strings.Replace(sqliteFile(t), "WAL", "DELETE", 1)
+}
 
 func sqliteDSN(dir string) string {
 	return "file:" + filepath.Join(dir, "db") + "?_pragma=journal_mode(WAL)&_pragma=busy_timeout(10000)"
@@ -61,10 +98,14 @@ func (k kind) with(name, settings string) kind {
 	return k
 }
 
-// each runs the test with every kind of database.
+// each runs the test with every kind of database, beside the other tests.
 func each(t *testing.T, all []kind, test func(t *testing.T, k kind)) {
+	t.Parallel()
 	for _, k := range all {
-		t.Run(k.name, func(t *testing.T) { test(t, k) })
+		t.Run(k.name, func(t *testing.T) {
+			t.Parallel()
+			test(t, k)
+		})
 	}
 }
 
@@ -92,6 +133,7 @@ func (k kind) pool(dsn string) (sqlbranch.Database, error) {
 	if err != nil {
 		return sqlbranch.Database{}, err
 	}
+	pool.SetMaxIdleConns(connections) // to connect costs a server more than any test
 	db := sqlbranch.Database{DB: pool, Dialect: k.dialect}
 	if err := db.Migrate(context.Background()); err != nil {
 		return db, err

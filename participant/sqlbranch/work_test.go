@@ -9,6 +9,7 @@ import (
 
 	"go.uber.org/goleak"
 
+	"github.com/seed-d36415c0/dtc/internal/proof"
 	"github.com/seed-d36415c0/dtc/participant"
 	"github.com/seed-d36415c0/dtc/participant/sqlbranch"
 )
@@ -87,28 +88,39 @@ func TestNoConnectionIsFree(t *testing.T) {
 // TestWorkFails has functions fail in every way after they have changed something:
 // nothing of it stays, and the call can be made again.
 func TestWorkFails(t *testing.T) {
-	each(t, kinds, func(t *testing.T, k kind) {
-		db := k.open(t)
-		ignored := goleak.IgnoreCurrent()
-		refusal := errors.New("no")
-		ways := map[string]func(*sql.Tx, context.CancelFunc) error{
-			"refuses":       func(*sql.Tx, context.CancelFunc) error { return refusal },
-			"votes":         func(*sql.Tx, context.CancelFunc) error { return participant.ErrReadOnly },
-			"panics":        func(*sql.Tx, context.CancelFunc) error { panic(refusal) },
-			"out of time":   func(_ *sql.Tx, cancel context.CancelFunc) error { cancel(); return nil },
-			"rolls back":    func(tx *sql.Tx, _ context.CancelFunc) error { return tx.Rollback() },
-			"bad statement": func(tx *sql.Tx, _ context.CancelFunc) error { return nonsense(tx) },
-		}
-		if k.dialect == sqlbranch.PostgreSQL { // where it ends the transaction
-			ways["ignored error"] = func(tx *sql.Tx, _ context.CancelFunc) error { return ignoring(nonsense(tx)) }
-		}
-		for name, fail := range ways {
-			t.Run(name, func(t *testing.T) { workFails(t, db, fail) })
-		}
-		clean(t, db.DB)
-		must(t, db.DB.Close())
-		goleak.VerifyNone(t, ignored)
-	})
+	alone, beside := kinds, []kind(nil)
+	if !proof.Wanted() {
+		alone, beside = []kind{sqlite}, overTheWire
+	}
+	for _, k := range alone {
+		t.Run(k.name, func(t *testing.T) {
+			before := goleak.IgnoreCurrent()
+			db := k.open(t)
+			workFailsInEveryWay(t, db)
+			must(t, db.DB.Close())
+			goleak.VerifyNone(t, before)
+		})
+	}
+	each(t, beside, func(t *testing.T, k kind) { workFailsInEveryWay(t, k.open(t)) })
+}
+
+func workFailsInEveryWay(t *testing.T, db sqlbranch.Database) {
+	refusal := errors.New("no")
+	ways := map[string]func(*sql.Tx, context.CancelFunc) error{
+		"refuses":       func(*sql.Tx, context.CancelFunc) error { return refusal },
+		"votes":         func(*sql.Tx, context.CancelFunc) error { return participant.ErrReadOnly },
+		"panics":        func(*sql.Tx, context.CancelFunc) error { panic(refusal) },
+		"out of time":   func(_ *sql.Tx, cancel context.CancelFunc) error { cancel(); return nil },
+		"rolls back":    func(tx *sql.Tx, _ context.CancelFunc) error { return tx.Rollback() },
+		"bad statement": func(tx *sql.Tx, _ context.CancelFunc) error { return nonsense(tx) },
+	}
+	if db.Dialect == sqlbranch.PostgreSQL { // where it ends the transaction
+		ways["ignored error"] = func(tx *sql.Tx, _ context.CancelFunc) error { return ignoring(nonsense(tx)) }
+	}
+	for name, fail := range ways {
+		t.Run(name, func(t *testing.T) { workFails(t, db, fail) })
+	}
+	clean(t, db.DB)
 }
 
 func nonsense(tx *sql.Tx) error {
@@ -208,6 +220,7 @@ func TestBusySnapshot(t *testing.T) {
 // TestTransactionEnds has MariaDB end a transaction by a deadlock, and a function
 // that goes on as if nothing had happened.
 func TestTransactionEnds(t *testing.T) {
+	t.Parallel()
 	db := mariaDB.open(t)
 	ctx := context.Background()
 	_, err := db.DB.Exec("INSERT INTO stock VALUES ('x', 0, 0), ('y', 0, 0), ('z', 0, 0)")
