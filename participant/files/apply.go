@@ -5,7 +5,6 @@ import (
 	"errors"
 	"io/fs"
 	"path"
-	"slices"
 
 	"github.com/seed-d36415c0/dtc/participant"
 )
@@ -26,33 +25,16 @@ func (t *Tree) finish(ctx context.Context, k participant.Key, p *prepared) error
 	return nil
 }
 
-// carryOut does every step, directories first and the removal of directories
-// last, and makes all of it durable.
+// carryOut does every step, and makes all of it durable.
 func (t *Tree) carryOut(ctx context.Context, m *manifest) error {
 	var touched []string
 	for _, s := range m.Steps {
 		touched = append(touched, path.Dir(s.Path))
-	}
-	downwards := slices.Clone(m.Steps)
-	slices.Reverse(downwards)
-	for _, pass := range []struct {
-		does  []action
-		steps []step
-	}{
-		{[]action{makeDir}, m.Steps},
-		{[]action{putFile, putLink, remove}, m.Steps},
-		{[]action{removeDir}, downwards},
-	} {
-		for _, s := range pass.steps {
-			if !slices.Contains(pass.does, s.Do) {
-				continue
-			}
-			if err := ctx.Err(); err != nil {
-				return err
-			}
-			if err := t.carryOutStep(m, s); err != nil {
-				return err
-			}
+		if err := ctx.Err(); err != nil {
+			return err
+		}
+		if err := t.carryOutStep(m, s); err != nil {
+			return err
 		}
 	}
 	return t.sync(touched...)

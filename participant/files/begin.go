@@ -110,10 +110,6 @@ func (t *Tree) sweep() bool {
 func (t *Tree) end(b *Branch, why error) {
 	b.mu.Lock()
 	b.over = why
-	for w := range b.writers {
-		_ = w.f.Close() // nobody wants what is in it
-	}
-	clear(b.writers)
 	stage := b.stage
 	b.mu.Unlock()
 	t.locks.release(b.owner)

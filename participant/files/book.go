@@ -5,6 +5,7 @@ import (
 	"cmp"
 	"context"
 	"encoding/json"
+	"errors"
 	"fmt"
 	"io/fs"
 	"iter"
@@ -25,9 +26,8 @@ type book struct {
 	// states has every prepared branch and the latest finished ones. A branch whose
 	// commit was decided is prepared until it is finished.
 	states participant.MemoryStore
-	// coordinators are those of whom branches are known, as a branch is begun
-	// without a coordinator's name.
-	coordinators map[string]struct{}
+	// begun has the same without the coordinator's name: a branch is begun without.
+	begun participant.MemoryStore
 }
 
 // prepared is a branch that can go either way, or whose commit is decided and
@@ -38,15 +38,18 @@ type prepared struct {
 	owner   *owner // of its locks
 }
 
+// actions in the order in which they are done.
+var actions = []action{makeDir, place, remove, removeDir}
+
 // manifest is what a branch is to do when it commits. Doing it twice, or from the
 // beginning after a crash, comes to the same.
 type manifest struct {
 	// Stage is the branch's directory in staging; empty where nothing is staged.
 	Stage string `json:"stage,omitempty"`
-	// Steps has at most one for each path, and is sorted by path.
+	// Steps has at most one for each path, in the order in which they are done.
 	Steps []step `json:"steps"`
-	// Shared are paths that must stay as they are until the branch is decided.
-	Shared []string `json:"shared,omitempty"`
+	// Locks are held until the branch is decided.
+	Locks claims `json:"locks"`
 }
 
 // step says what becomes of one path.
@@ -57,33 +60,30 @@ type step struct {
 	Staged string      `json:"staged,omitempty"`
 	Perm   fs.FileMode `json:"perm,omitempty"` // of a directory
 
-	size int64 // of what is staged
+	size int64  // of what is staged
+	from string // where what is staged was before, if anywhere
 }
 
 // action is the kind of a step.
 type action string
 
 const (
-	putFile   action = "file"   // rename a staged file into place
-	putLink   action = "link"   // rename a staged symbolic link into place
+	place     action = "place"  // rename what is staged into place
 	makeDir   action = "mkdir"  // make a directory, if there is none
 	remove    action = "remove" // remove a file or link, if there is one
 	removeDir action = "rmdir"  // remove a directory, if there is one and it is empty
 )
 
-// claims are the locks that the branch holds.
-func (m *manifest) claims() (all []claim) {
-	for _, s := range m.Steps {
-		if s.Do == makeDir {
-			all = append(all, share(s.Path)...)
-		} else {
-			all = append(all, change(s.Path)...)
-		}
+// inOrder makes directories from the top down, first, and removes them from the
+// bottom up, last.
+func inOrder(a, b step) int {
+	if a.Do != b.Do {
+		return cmp.Compare(slices.Index(actions, a.Do), slices.Index(actions, b.Do))
 	}
-	for _, name := range m.Shared {
-		all = append(all, share(name)...)
+	if a.Do == removeDir {
+		a, b = b, a
 	}
-	return all
+	return cmp.Compare(a.Path, b.Path)
 }
 
 // check finds what no tree has written.
@@ -92,18 +92,20 @@ func (m *manifest) check() error {
 		return fmt.Errorf("stage %q", m.Stage)
 	}
 	for _, s := range m.Steps {
-		staged := s.Do == putFile || s.Do == putLink
-		if !staged && s.Do != makeDir && s.Do != remove && s.Do != removeDir {
+		if !slices.Contains(actions, s.Do) {
 			return fmt.Errorf("step %q", s.Do)
 		}
-		if staged && (m.Stage == "" || path.Base(s.Staged) != s.Staged || !fs.ValidPath(s.Staged)) {
+		if m.Locks[s.Path] == 0 {
+			return fmt.Errorf("step without a lock at %q", s.Path)
+		}
+		if s.Do == place && (m.Stage == "" || path.Base(s.Staged) != s.Staged || !fs.ValidPath(s.Staged)) {
 			return fmt.Errorf("staged %q", s.Staged)
 		}
-		if err := checkPath(s.Path); err != nil {
-			return err
-		}
 	}
-	for _, name := range m.Shared {
+	for name, mode := range m.Locks {
+		if mode == 0 || mode > allModes {
+			return fmt.Errorf("lock %d", mode)
+		}
 		if err := checkPath(name); err != nil {
 			return err
 		}
@@ -129,13 +131,14 @@ type record struct {
 	Coordinator []byte    `json:"coordinator,omitempty"`
 	Transaction uuid.UUID `json:"transaction"`
 	Manifest    *manifest `json:"manifest,omitempty"`
+	Decided     bool      `json:"decided,omitempty"` // of what is prepared
 }
 
 func newBook(limit int) *book {
 	return &book{
-		prepared:     make(map[participant.Key]*prepared),
-		states:       participant.MemoryStore{Limit: limit},
-		coordinators: make(map[string]struct{}),
+		prepared: make(map[participant.Key]*prepared),
+		states:   participant.MemoryStore{Limit: limit},
+		begun:    participant.MemoryStore{Limit: limit},
 	}
 }
 
@@ -147,6 +150,7 @@ func (b *book) apply(r record) error {
 	switch r.Op {
 	case opForget:
 		b.states.Forget(r.Transaction)
+		b.begun.Forget(r.Transaction)
 		return nil
 	case opPrepare:
 		if r.Manifest == nil || p != nil {
@@ -155,7 +159,7 @@ func (b *book) apply(r record) error {
 		if err := r.Manifest.check(); err != nil {
 			return err
 		}
-		b.prepared[k] = &prepared{manifest: *r.Manifest}
+		b.prepared[k] = &prepared{manifest: *r.Manifest, decided: r.Decided}
 		return b.enter(k, participant.Prepared)
 	case opDecide:
 		if p == nil {
@@ -175,8 +179,8 @@ func (b *book) apply(r record) error {
 }
 
 func (b *book) enter(k participant.Key, s participant.State) error {
-	b.coordinators[k.Coordinator] = struct{}{}
-	return b.states.Save(context.Background(), k, s)
+	ctx := context.Background()
+	return errors.Join(b.states.Save(ctx, k, s), b.begun.Save(ctx, participant.Key{Transaction: k.Transaction}, s))
 }
 
 // state is what is known of a branch.
@@ -186,13 +190,7 @@ func (b *book) state(k participant.Key) (participant.State, error) {
 
 // any is what is known of a transaction's branch, whoever its coordinator is.
 func (b *book) any(id uuid.UUID) (participant.State, error) {
-	for name := range b.coordinators {
-		s, err := b.state(participant.Key{Coordinator: name, Transaction: id})
-		if s != participant.Unknown || err != nil {
-			return s, err
-		}
-	}
-	return participant.Unknown, nil
+	return b.begun.Load(context.Background(), participant.Key{Transaction: id})
 }
 
 // all goes through the prepared branches, the oldest transaction first.
@@ -236,12 +234,7 @@ func (b *book) Snapshot(add func([]byte)) {
 		switch s {
 		case participant.Prepared:
 			p := b.prepared[k]
-			r.Op, r.Manifest = opPrepare, &p.manifest
-			add(encode(r))
-			if p.decided {
-				add(encode(record{Op: opDecide, Coordinator: r.Coordinator, Transaction: r.Transaction}))
-			}
-			continue
+			r.Op, r.Manifest, r.Decided = opPrepare, &p.manifest, p.decided
 		case participant.Committed:
 			r.Op = opCommit
 		case participant.RolledBack:

@@ -3,7 +3,6 @@ package files
 import (
 	"errors"
 	"fmt"
-	"io"
 	"io/fs"
 	"path"
 	"strconv"
@@ -15,8 +14,7 @@ import (
 
 // Branch is the work of one transaction before it is prepared. Its methods may be
 // called by many goroutines. A call that fails has changed nothing, and the branch
-// can go on, with one exception: a file that [Branch.Create] has begun and that
-// could not be written has the branch refused.
+// can go on.
 //
 // When the branch is decided otherwise its methods fail: with
 // participant.ErrRolledBack, [ErrPrepared], [ErrClosed] or a [*NoWorkError].
@@ -28,39 +26,33 @@ type Branch struct {
 
 	mu      sync.Mutex
 	over    error // why there are no more changes; nil while there can be
-	broken  error // why the branch cannot be prepared: a file was not written
 	stage   string
 	next    int   // the next name in stage
 	size    int64 // of all that is staged
 	steps   map[string]step
-	expects []expect
-	shared  map[string]struct{} // stay as they are until the branch is decided
-	writers map[*writer]struct{}
+	expects []Expect
 }
 
 func (t *Tree) newBranch(id uuid.UUID) *Branch {
-	return &Branch{
-		tree:    t,
-		id:      id,
-		begun:   time.Now(),
-		owner:   newOwner(id),
-		steps:   make(map[string]step),
-		shared:  make(map[string]struct{}),
-		writers: make(map[*writer]struct{}),
-	}
+	return &Branch{tree: t, id: id, begun: time.Now(), owner: newOwner(id), steps: make(map[string]step)}
 }
 
-// do makes a change. Where another branch is in the way that has outlived its
-// time, that one is given up.
+// do makes a change, or reads.
 func (b *Branch) do(f func() error) error {
 	leave, err := b.tree.enter()
 	if err != nil {
 		return err
 	}
 	defer leave()
-	err = b.locked(f)
+	return b.patiently(func() error { return b.locked(f) })
+}
+
+// patiently tries once more where another branch is in the way that has outlived
+// its time: that one is given up.
+func (b *Branch) patiently(try func() error) error {
+	err := try()
 	if conflict := (*ConflictError)(nil); errors.As(err, &conflict) && b.tree.sweep() {
-		err = b.locked(f)
+		return try()
 	}
 	return err
 }
@@ -74,20 +66,30 @@ func (b *Branch) locked(f func() error) error {
 	return f()
 }
 
-// room says whether the branch may take so many paths more.
-func (b *Branch) room(more int) error {
-	if n := len(b.steps) + len(b.expects) + len(b.shared) + len(b.writers) + more; n > b.tree.o.MaxFiles {
+// room says whether the branch may change these paths too; without any, whether it
+// may expect something more.
+func (b *Branch) room(names ...string) error {
+	n := len(b.steps) + len(b.expects)
+	for _, name := range names {
+		if _, changed := b.steps[name]; !changed {
+			n++
+		}
+	}
+	if len(names) == 0 {
+		n++
+	}
+	if n > b.tree.o.MaxFiles {
 		return &LimitError{Option: "MaxFiles", Limit: int64(b.tree.o.MaxFiles), Value: int64(n)}
 	}
 	return nil
 }
 
-// claim takes locks for so many paths more.
-func (b *Branch) claim(paths int, claims []claim) error {
-	if err := b.room(paths); err != nil {
+// claim takes the locks to change these paths.
+func (b *Branch) claim(c claims, names ...string) error {
+	if err := b.room(names...); err != nil {
 		return err
 	}
-	return b.tree.locks.take(b.owner, claims)
+	return b.tree.locks.take(b.owner, c)
 }
 
 // stageName is the path of a new staged file. The first makes the directory.
@@ -128,35 +130,6 @@ func (b *Branch) put(s step) {
 	}
 }
 
-// WriteFile has the file contain data when the branch commits: one that is there
-// is replaced, and perm, less the umask, is the new file's. The directory must
-// exist, or be made by [Branch.MkdirAll].
-//
-// It refuses with a [*PathError], [*KindError], [*ConflictError], [*LimitError] or
-// an error that wraps fs.ErrNotExist, or with what the file system says.
-func (b *Branch) WriteFile(name string, data []byte, perm fs.FileMode) error {
-	w, err := b.create(name, perm)
-	if err != nil {
-		return err
-	}
-	if _, err := w.write(data); err != nil {
-		w.abandon()
-		return err
-	}
-	return w.keep()
-}
-
-// Create is WriteFile for content that comes in parts, or is large. The content is
-// the branch's when Close has returned nil. A branch is not prepared while a file
-// is not closed, or when writing or closing one has failed.
-func (b *Branch) Create(name string, perm fs.FileMode) (io.WriteCloser, error) {
-	w, err := b.create(name, perm)
-	if err != nil {
-		return nil, err
-	}
-	return w, nil
-}
-
 // Remove has a file, a symbolic link or an empty directory gone when the branch
 // commits. A directory is empty when the branch has removed what is in it. It
 // refuses as [Branch.WriteFile] does.
@@ -182,7 +155,7 @@ func (b *Branch) Remove(name string) error {
 			}
 			s.Do = removeDir
 		}
-		if err := b.claim(1, change(name)); err != nil {
+		if err := b.claim(claim(name, change), name); err != nil {
 			return err
 		}
 		b.put(s)
@@ -191,9 +164,11 @@ func (b *Branch) Remove(name string) error {
 }
 
 // Rename has a file or symbolic link at another path when the branch commits; what
-// is there is replaced. It needs a file system with hard links, and where the
-// system protects these (fs.protected_hardlinks), a file that this process may
-// write. Directories are not renamed. It refuses as [Branch.WriteFile] does.
+// is there is replaced. Where somebody else has put another file into its place,
+// Prepare refuses with a [*ChangedError]. It needs a file system with hard links,
+// and where the system protects these (fs.protected_hardlinks), a file that this
+// process may write. Directories are not renamed. It refuses as [Branch.WriteFile]
+// does.
 func (b *Branch) Rename(from, to string) error {
 	if err := errors.Join(checkPath(from), checkPath(to)); err != nil {
 		return err
@@ -202,8 +177,7 @@ func (b *Branch) Rename(from, to string) error {
 		if err := b.parents(from, b.inside); err != nil {
 			return err
 		}
-		is, err := b.inside(from)
-		switch {
+		switch is, err := b.inside(from); {
 		case err != nil:
 			return err
 		case is == nothing:
@@ -216,25 +190,22 @@ func (b *Branch) Rename(from, to string) error {
 		if err := b.target(to); err != nil {
 			return err
 		}
-		if err := b.claim(2, append(change(from), change(to)...)); err != nil {
+		if err := b.claim(claim(from, change).and(to, change), from, to); err != nil {
 			return err
 		}
-		return b.move(is, from, to)
+		return b.move(from, to)
 	})
 }
 
 // move gives what is staged another path. What is not staged is, as a link to it.
-func (b *Branch) move(is, from, to string) error {
+func (b *Branch) move(from, to string) error {
 	s, changed := b.steps[from]
 	if !changed {
 		name, err := b.stageName()
 		if err != nil {
 			return err
 		}
-		s = step{Do: putFile, Staged: name}
-		if is == aLink {
-			s.Do = putLink
-		}
+		s = step{Do: place, Staged: name, from: from}
 		if err := b.tree.disk.link(from, b.staged(s)); err != nil {
 			return err
 		}
@@ -257,14 +228,14 @@ func (b *Branch) Symlink(target, name string) error {
 		if err := b.target(name); err != nil {
 			return err
 		}
-		if err := b.claim(1, change(name)); err != nil {
+		if err := b.claim(claim(name, change), name); err != nil {
 			return err
 		}
 		staged, err := b.stageName()
 		if err != nil {
 			return err
 		}
-		s := step{Path: name, Do: putLink, Staged: staged}
+		s := step{Path: name, Do: place, Staged: staged}
 		if err := b.tree.disk.symlink(target, b.staged(s)); err != nil {
 			return err
 		}

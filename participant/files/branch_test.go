@@ -1,6 +1,7 @@
 package files
 
 import (
+	"context"
 	"errors"
 	"io"
 	"io/fs"
@@ -8,6 +9,7 @@ import (
 	"path/filepath"
 	"strings"
 	"testing"
+	"testing/iotest"
 
 	"github.com/seed-d36415c0/dtc/participant"
 )
@@ -42,7 +44,7 @@ func TestNothingShowsBeforeCommit(t *testing.T) {
 // The branch sees its own changes, over what is committed.
 func TestBranchSeesItself(t *testing.T) {
 	tree, dir := fresh(t, nil, "a", "b", "dir/x")
-	must(t, os.Symlink("dir", filepath.Join(dir, "link")))
+	must(t, os.Symlink("a", filepath.Join(dir, "link")), os.Symlink("dir", filepath.Join(dir, "linked")))
 	work, _ := begun(t, tree)
 	reads := func(name, want string) {
 		t.Helper()
@@ -56,10 +58,11 @@ func TestBranchSeesItself(t *testing.T) {
 		refusedWith(t, err, fs.ErrNotExist)
 	}
 	reads("a", "a")
-	reads("link/x", "dir/x")
+	refusedAs[*KindError](t, second(work.ReadFile("link")))
+	refusedAs[*KindError](t, second(work.ReadFile("linked/x")))
 	must(t, work.WriteFile("a", []byte("new"), 0o644), work.WriteFile("dir/x", []byte("new x"), 0o644))
 	reads("a", "new")
-	reads("link/x", "new x")
+	reads("dir/x", "new x")
 	must(t, work.Rename("a", "c"), work.Rename("b", "a"))
 	reads("c", "new")
 	reads("a", "b")
@@ -67,44 +70,66 @@ func TestBranchSeesItself(t *testing.T) {
 	must(t, work.Remove("c"))
 	absent("c")
 	refusedWith(t, work.Remove("c"), fs.ErrNotExist)
-	must(t, work.MkdirAll("made/sub", 0o755), work.WriteFile("made/sub/f", []byte("f"), 0o644), work.Symlink("made/sub", "link"))
-	reads("link/f", "f")
-	absent("link/x")
+	must(t, work.MkdirAll("made/sub", 0o755), work.WriteFile("made/sub/f", []byte("f"), 0o644), work.Symlink("made/sub", "linked2"))
+	reads("made/sub/f", "f")
+	refusedAs[*KindError](t, second(work.ReadFile("linked2")))
+	refusedAs[*KindError](t, second(work.ReadFile("linked2/f")))
 	must(t, work.Remove("made/sub/f"), work.Remove("made/sub"))
 	absent("made/sub/f")
-	absent("link/f")
 	refusedAs[*KindError](t, second(work.ReadFile("dir")))
 	refusedAs[*KindError](t, second(work.ReadFile("made")))
 }
 
 func second[T any](_ T, err error) error { return err }
 
-func TestCreate(t *testing.T) {
-	tree, dir := fresh(t, nil)
-	work, b := begun(t, tree)
-	w, err := work.Create("large", 0o644)
-	must(t, err)
-	want := strings.Repeat("0123456789abcdef", 1<<14)
-	must(t, second(io.Copy(w, strings.NewReader(want))))
-	refusedWith(t, second(work.ReadFile("large")), fs.ErrNotExist)
-	must(t, w.Close())
-	refusedWith(t, w.Close(), fs.ErrClosed)
-	refusedWith(t, second(w.Write([]byte("x"))), fs.ErrClosed)
-	commit(t, tree, b)
-	expectContent(t, dir, map[string]string{"large": want})
-}
-
-func TestUnclosed(t *testing.T) {
+func TestWriteFrom(t *testing.T) {
 	tree, dir := fresh(t, nil, "a")
 	work, b := begun(t, tree)
-	w, err := work.Create("a", 0o644)
-	must(t, err, second(w.Write([]byte("half"))))
-	if e := refusedAs[*UnclosedError](t, tree.Prepare(ctx, b)); e != nil && e.Path != "a" {
-		t.Errorf("the path is %q", e.Path)
+	want := strings.Repeat("0123456789abcdef", 1<<14)
+	must(t, work.WriteFrom("large", iotest.HalfReader(strings.NewReader(want)), 0o644))
+	boom := errors.New("boom")
+	for range 2 {
+		refusedWith(t, work.WriteFrom("a", io.MultiReader(strings.NewReader("half"), iotest.ErrReader(boom)), 0o644), boom)
+		if work.size != int64(len(want)) || len(work.steps) != 1 {
+			t.Errorf("%d bytes and %d steps are left", work.size, len(work.steps))
+		}
 	}
-	refusedWith(t, w.Close(), participant.ErrRolledBack)
-	must(t, tree.Rollback(ctx, b))
-	expectContent(t, dir, map[string]string{"a": "a"})
+	commit(t, tree, b)
+	expectContent(t, dir, map[string]string{"large": want, "a": "a"})
+	nothingStaged(t, dir)
+}
+
+// endsWithin is content that is being read when something happens.
+type endsWithin func()
+
+func (e endsWithin) Read(data []byte) (int, error) {
+	e()
+	return copy(data, "late"), nil
+}
+
+// Who still writes when the branch is decided is told, and has no effect.
+func TestDecidedWhileWriting(t *testing.T) {
+	tree, dir := fresh(t, nil, "a")
+	for name, c := range map[string]struct {
+		decide func(b participant.Branch) error
+		want   error
+	}{
+		"prepared":    {func(b participant.Branch) error { return tree.Prepare(ctx, b) }, ErrPrepared},
+		"committed":   {func(b participant.Branch) error { return tree.CommitOnePhase(ctx, b) }, ErrPrepared},
+		"rolled back": {func(b participant.Branch) error { return tree.Rollback(ctx, b) }, participant.ErrRolledBack},
+	} {
+		work, b := begun(t, tree)
+		must(t, work.MkdirAll("d", 0o755))
+		refusedWith(t, work.WriteFrom("a", endsWithin(func() {
+			if err := c.decide(b); err != nil {
+				t.Errorf("%s: %v", name, err)
+			}
+		}), 0o644), c.want)
+		if name == "prepared" {
+			must(t, tree.Commit(ctx, b))
+		}
+	}
+	expectContent(t, dir, map[string]string{"a": "a", "d": "/"})
 	nothingStaged(t, dir)
 	nothingLocked(t, tree)
 }
@@ -123,8 +148,8 @@ func TestOver(t *testing.T) {
 		work, b := begun(t, tree)
 		must(t, work.WriteFile(name, nil, 0o644), c.end(b))
 		for i, err := range []error{
-			work.WriteFile("x", nil, 0o644), second(work.Create("x", 0o644)), work.Remove("a"), work.Rename("a", "b"),
-			work.Symlink("a", "b"), work.MkdirAll("d", 0o755), work.Expect("a", Expectation{}), second(work.ReadFile("a")),
+			work.WriteFile("x", nil, 0o644), work.Remove("a"), work.Rename("a", "b"),
+			work.Symlink("a", "b"), work.MkdirAll("d", 0o755), work.Expect(Absent("a")), second(work.ReadFile("a")),
 		} {
 			if !errors.Is(err, c.want) {
 				t.Errorf("%s: call %d: %v", name, i+1, err)
@@ -142,54 +167,85 @@ func TestOver(t *testing.T) {
 	nothingLocked(t, tree)
 }
 
-func TestRollbackWhileWriting(t *testing.T) {
-	tree, dir := fresh(t, nil)
-	work, b := begun(t, tree)
-	w, err := work.Create("a", 0o644)
-	must(t, err, tree.Rollback(ctx, b))
-	refusedWith(t, w.(*writer).f.Close(), fs.ErrClosed) // no descriptor is left
-	refusedWith(t, second(w.Write([]byte("x"))), participant.ErrRolledBack)
-	refusedWith(t, w.Close(), participant.ErrRolledBack)
-	nothingStaged(t, dir)
-}
-
 // Who begins while the branch is being prepared is told that it is too late.
 func TestBegunTooLate(t *testing.T) {
-	dir := t.TempDir()
-	b := newBranch(write("a", "new"))
 	var tree *Tree
-	var late *Branch
-	preparing := false
-	tree = openTree(t, dir, &Options{around: func(call, name string, do func() error) (err error) {
-		if preparing && late == nil && call == "syncdir" {
+	var meanwhile func()
+	o := &Options{around: func(call, name string, do func() error) error {
+		if f := meanwhile; f != nil && call == "syncdir" {
+			meanwhile = nil
+			f()
+		}
+		return do()
+	}}
+	dir := quick(t)
+	tree = openTree(t, dir, o)
+	for name, call := range map[string]func(context.Context, participant.Branch) error{"two": tree.Prepare, "one": tree.CommitOnePhase} {
+		var late *Branch
+		b := newBranch(write(name, "new"))
+		meanwhile = func() {
+			var err error
 			late, err = tree.Begin(ctx, b.Transaction)
 			must(t, err)
 		}
-		return do()
-	}})
-	preparing = true
-	must(t, tree.Prepare(ctx, b))
-	refusedWith(t, late.WriteFile("b", nil, 0o644), ErrPrepared)
-	must(t, tree.Commit(ctx, b))
-	expectContent(t, dir, map[string]string{"a": "new"})
+		must(t, call(ctx, b))
+		refusedWith(t, late.WriteFile("late", nil, 0o644), ErrPrepared)
+		must(t, tree.Commit(ctx, b))
+	}
+	expectContent(t, dir, map[string]string{"one": "new", "two": "new"})
+	nothingLocked(t, tree)
 }
 
 func TestReadOnly(t *testing.T) {
-	tree, dir := fresh(t, nil, "a", "d/x")
-	work, b := begun(t, tree)
-	must(t, second(work.ReadFile("a")), work.Expect("a", Content([]byte("a"))), work.MkdirAll("d", 0o755))
-	for range 2 {
-		refusedWith(t, tree.Prepare(ctx, b), participant.ErrReadOnly)
+	tree, dir := fresh(t, nil, "a")
+	for _, late := range []func(participant.Branch) error{
+		func(b participant.Branch) error { return tree.Commit(ctx, b) },
+		func(b participant.Branch) error { return tree.CommitOnePhase(ctx, b) },
+		func(participant.Branch) error { return nil },
+	} {
+		work, b := begun(t, tree)
+		must(t, second(work.ReadFile("a")))
+		for range 2 {
+			refusedWith(t, tree.Prepare(ctx, b), participant.ErrReadOnly)
+		}
+		nothingLocked(t, tree)
+		refusedWith(t, second(tree.Begin(ctx, b.Transaction)), ErrPrepared)
+		must(t, late(b))
+		s, err := tree.Branch("c", b.Transaction)
+		must(t, err)
+		committed, err := tree.Committed(ctx, b)
+		if committed != (s == participant.Committed) || err != nil {
+			t.Errorf("it was %v, and committed: %t, %v", s, committed, err)
+		}
+		if late := tree.CommitOnePhase(ctx, b); committed != (late == nil) {
+			t.Errorf("committed: %t, and then: %v", committed, late)
+		}
 	}
-	nothingLocked(t, tree)
-	refusedWith(t, second(tree.Begin(ctx, b.Transaction)), ErrPrepared)
-	refusedWith(t, tree.Prepare(ctx, newBranch(Payload{})), participant.ErrReadOnly)
-	alone := newBranch(Payload{})
+	_, alone := begun(t, tree)
 	must(t, tree.CommitOnePhase(ctx, alone))
 	if committed, err := tree.Committed(ctx, alone); !committed || err != nil {
 		t.Errorf("committed: %t, %v", committed, err)
 	}
 	nothingStaged(t, dir)
+}
+
+// Who only expects something, or needs a directory, has it until the transaction
+// is decided.
+func TestOnlyExpects(t *testing.T) {
+	tree, dir := fresh(t, nil, "d/")
+	for _, restart := range []bool{false, true} {
+		one, two := newBranch(Payload{Expect: []Expect{Absent("a")}}), newBranch(Payload{Mkdir: []string{"d"}})
+		must(t, tree.Prepare(ctx, one), tree.Prepare(ctx, two))
+		if restart {
+			must(t, tree.Close())
+			tree = openTree(t, dir, nil)
+		}
+		refusedAs[*ConflictError](t, tree.Prepare(ctx, newBranch(write("a", ""))))
+		refusedAs[*ConflictError](t, tree.Prepare(ctx, newBranch(Payload{Remove: []string{"d"}})))
+		must(t, tree.Commit(ctx, one), tree.Commit(ctx, two))
+		nothingLocked(t, tree)
+	}
+	expectContent(t, dir, map[string]string{"d": "/"})
 }
 
 // Work that was never begun, or is lost, is not taken for nothing to do.
@@ -205,47 +261,4 @@ func TestNoWork(t *testing.T) {
 	refusedAs[*NoWorkError](t, tree.Prepare(ctx, b))
 	refusedWith(t, tree.CommitOnePhase(ctx, b), participant.ErrRolledBack)
 	expectContent(t, dir, map[string]string{})
-}
-
-// Begin and a payload come together.
-func TestBothKindsOfWork(t *testing.T) {
-	tree, dir := fresh(t, nil, "old")
-	work, b := begun(t, tree)
-	again, err := tree.Begin(ctx, b.Transaction)
-	if err != nil || again != work {
-		t.Errorf("begun again: %p, %v", again, err)
-	}
-	must(t, work.WriteFile("a", []byte("begun"), 0o644), work.MkdirAll("d", 0o755))
-	b.Payload = Payload{
-		Expect:  []Expect{{"old", Content([]byte("old"))}, {"d/x", Absent()}},
-		Mkdir:   []string{"d/e"},
-		Rename:  []Rename{{"old", "d/old"}},
-		Write:   []Write{{Path: "d/e/f", Data: []byte("f"), Perm: 0o600}},
-		Symlink: []Symlink{{"link", "d/e"}},
-		Remove:  []string{"a"},
-	}.Encode()
-	commit(t, tree, b)
-	expectContent(t, dir, map[string]string{"d": "/", "d/e": "/", "d/old": "old", "d/e/f": "f", "link": "-> d/e"})
-}
-
-func TestBadPayload(t *testing.T) {
-	tree, dir := fresh(t, nil)
-	for _, payload := range []string{"{", "[]", `{"write":1}`, `{"writes":[]}`, "{} {}", `"text"`, "\x00", `{"write":[{"path":"a","data":"secret!"}]}`} {
-		b := newBranch()
-		b.Payload = []byte(payload)
-		err := tree.Prepare(ctx, b)
-		refusedAs[*PayloadError](t, err)
-		if strings.Contains(err.Error(), "secret") {
-			t.Errorf("content in an error: %v", err)
-		}
-	}
-	for _, p := range []Payload{
-		{Write: []Write{{Path: "../x"}}}, {Remove: []string{"/etc/passwd"}}, {Rename: []Rename{{"a", ""}}}, {Mkdir: []string{Dir + "/x"}},
-		{Symlink: []Symlink{{"link", "../.."}}}, {Write: []Write{{Path: "a", Perm: fs.ModeSetuid | 0o755}}},
-		{Expect: []Expect{{"a", Expectation{SHA256: "abc"}}}},
-	} {
-		refusedAs[*PathError](t, tree.Prepare(ctx, newBranch(p)))
-	}
-	nothingStaged(t, dir)
-	nothingLocked(t, tree)
 }

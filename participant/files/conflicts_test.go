@@ -11,8 +11,9 @@ type work func(*Branch) error
 
 func writes(name string) work { return func(b *Branch) error { return b.WriteFile(name, nil, 0o644) } }
 func mkdirs(name string) work { return func(b *Branch) error { return b.MkdirAll(name, 0o755) } }
-func expects(name string) work {
-	return func(b *Branch) error { return b.Expect(name, Expectation{}) }
+func absent(name string) work { return func(b *Branch) error { return b.Expect(Absent(name)) } }
+func has(name string) work {
+	return func(b *Branch) error { return b.Expect(Content(name, []byte(name))) }
 }
 func renames(from, to string) work { return func(b *Branch) error { return b.Rename(from, to) } }
 func removes(names ...string) work {
@@ -47,17 +48,26 @@ var conflicts = []struct {
 	{writes("e/new"), mkdirs("e"), "", false},
 	{removes("e"), writes("e/new"), "e", false},
 	{removes("e"), mkdirs("e/f"), "e", false},
-	{removes("e"), expects("e/f"), "e", false},
-	{removes("e"), expects("e"), "e", false},
+	{removes("e"), absent("e/f"), "e", false},
+	{removes("a"), has("a"), "a", false},
 	{mkdirs("n/m"), mkdirs("n/m"), "", false},
 	{both(mkdirs("n"), writes("n/x")), both(mkdirs("n"), writes("n/y")), "", false},
 	{mkdirs("n"), writes("n"), "n", false},
 	{writes("n"), mkdirs("n"), "n", false},
 	{mkdirs("e"), removes("e"), "e", false},
-	{expects("a"), expects("a"), "", false},
-	{expects("a"), writes("a"), "a", true},
-	{writes("a"), expects("a"), "a", false},
-	{expects("none"), writes("none"), "none", true},
+	{has("a"), has("a"), "", false},
+	{has("a"), writes("a"), "a", true},
+	{has("d/x"), writes("d/new"), "", false},
+	{writes("a"), has("a"), "a", false},
+	{absent("n"), writes("n"), "n", true},
+	{absent("n"), absent("n"), "", false},
+	{absent("n"), mkdirs("n"), "n", true},
+	{absent("n"), mkdirs("n/m"), "n", true},
+	{absent("n/m"), mkdirs("n"), "", false},
+	{absent("n/m"), mkdirs("n/m"), "n/m", true},
+	{mkdirs("n"), absent("n"), "n", false},
+	{mkdirs("n/m"), absent("n"), "n", false},
+	{mkdirs("n"), absent("n/m"), "", false},
 	{both(writes("d/x"), writes("d/y")), both(mkdirs("d/z"), writes("d/x")), "d/x", false},
 }
 

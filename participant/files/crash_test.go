@@ -5,14 +5,17 @@ package files
 import (
 	"errors"
 	"fmt"
+	"io"
 	"maps"
 	"math/rand/v2"
 	"os"
 	"path/filepath"
 	"slices"
+	"strings"
 	"syscall"
 	"testing"
 
+	"github.com/seed-d36415c0/dtc/internal/proof"
 	"github.com/seed-d36415c0/dtc/participant"
 )
 
@@ -38,20 +41,14 @@ func fillBefore(t *testing.T, dir string) {
 // change does all of it.
 func doAll(b *Branch) error {
 	calls := []func() error{
-		func() error { return b.Expect("keep", Content([]byte("keep"))) },
+		func() error { return b.Expect(Content("keep", []byte("keep"))) },
 		func() error { return b.MkdirAll("new/sub", 0o755) },
 		func() error { return b.Rename("b", "dir/b") },
 		func() error { return b.WriteFile("a", []byte("draft"), 0o644) },
 		func() error { return b.WriteFile("a", []byte("new a"), 0o644) },
 		func() error { return b.WriteFile("b", []byte("new b"), 0o600) },
 		func() error {
-			w, err := b.Create("new/sub/f", 0o644)
-			if err != nil {
-				return err
-			}
-			_, first := w.Write([]byte("new "))
-			_, second := w.Write([]byte("f"))
-			return errors.Join(first, second, w.Close())
+			return b.WriteFrom("new/sub/f", io.MultiReader(strings.NewReader("new "), strings.NewReader("f")), 0o644)
 		},
 		func() error { return b.Remove("empty") },
 		func() error { return b.Remove("deep/er") },
@@ -231,7 +228,11 @@ func TestCrash_KilledAgain(t *testing.T) {
 // TestCrash_PowerLoss ends the process at each call, and what was not synced is
 // lost; all of it, or some.
 func TestCrash_PowerLoss(t *testing.T) {
-	for seed := range uint64(4) {
+	seeds := uint64(2)
+	if proof.Wanted() {
+		seeds = 8
+	}
+	for seed := range seeds {
 		eachPoint(t, func(t *testing.T, p plan, dir string, f *faults) {
 			f.disk = newDiskModel(dir)
 			a, _ := p.run(dir, f.options())

@@ -13,7 +13,7 @@
 //
 // Who enlists first is sure that the branch is rolled back with the transaction,
 // whatever happens between. A branch that was begun and never enlisted is given
-// up after Options.Lifetime. Work can also come as a payload, the encoding of
+// up after Options.Lifetime. Instead, work can come as a payload, the encoding of
 // [Payload], and is then done when the branch is prepared:
 //
 //	coordinator.Execute(ctx, nil,
@@ -21,9 +21,8 @@
 //		dtc.Enlistment{Participant: site, Payload: files.Payload{Remove: []string{"old.html"}}.Encode()})
 //
 // Paths are slash-separated and relative to the directory, as fs.ValidPath wants
-// them. No path leads out of the directory, by dots or by symbolic links. What is
-// changed is named by its own path: one that leads through a symbolic link is
-// refused, reads follow links.
+// them. No path leads out of the directory, or through a symbolic link: what is
+// changed or read is named by its own path.
 //
 // # What it guarantees
 //
@@ -40,7 +39,8 @@
 //     directory cannot be written.
 //   - [Branch.Expect] says what a file must be when the branch is prepared, and
 //     keeps it so until the branch is decided. Who expects what it has read loses
-//     no other branch's update.
+//     no other branch's update, and none that was made in another way before
+//     Prepare.
 //   - What became of a branch is remembered: see Bounds.
 //
 // # What it does not
@@ -74,9 +74,10 @@
 // # What the operator must know
 //
 // [Dir] holds staged files, the log of branches and its lock; its mode is 0700. A
-// directory is open in one process at a time, others get [ErrLocked]. It must be on
-// the same mount as everything that branches write to. Do not back it up without
-// the tree, nor the tree without it.
+// program that serves the files must not serve it. It must be on the same mount as
+// everything that branches write to. Do not back it up without the tree, nor the
+// tree without it. A directory is open in one process at a time, others get
+// [ErrLocked].
 //
 // # Bounds
 //

@@ -68,7 +68,8 @@ func (e *LimitError) Error() string {
 	return fmt.Sprintf("files: %d is more than Options.%s allows, %d", e.Value, e.Option, e.Limit)
 }
 
-// ChangedError refuses to prepare a branch that expects something else of a file.
+// ChangedError refuses to prepare a branch that expects something else at a path,
+// or renames a file that is another one by now.
 type ChangedError struct {
 	Path string
 	// Want is what the branch expects, Found what is there.
@@ -86,15 +87,6 @@ type MountError struct {
 
 func (e *MountError) Error() string {
 	return fmt.Sprintf("files: %q is on another mount than %s: files cannot be renamed there; open a tree there instead", e.Path, Dir)
-}
-
-// UnclosedError refuses to prepare a branch with a file that is still written.
-type UnclosedError struct {
-	Path string
-}
-
-func (e *UnclosedError) Error() string {
-	return fmt.Sprintf("files: %q was created and not closed", e.Path)
 }
 
 // NoWorkError refuses to prepare a branch that has no payload and no work here:

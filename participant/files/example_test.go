@@ -78,7 +78,7 @@ func Example() {
 
 	// The same with a payload, which needs no branch to be begun.
 	payload := files.Payload{
-		Expect: []files.Expect{{Path: "robots.txt", Expectation: files.Absent()}},
+		Expect: []files.Expect{files.Absent("robots.txt")},
 		Write:  []files.Write{{Path: "robots.txt", Data: []byte("User-agent: *")}},
 	}.Encode()
 	fmt.Println(coordinator.Execute(ctx, nil, dtc.Enlistment{Participant: site, Payload: payload}))

@@ -5,81 +5,54 @@ import (
 	"crypto/sha256"
 	"encoding/hex"
 	"errors"
-	"fmt"
 	"io"
 	"io/fs"
 	"strings"
-	"time"
 )
 
-// Expectation is what must be at a path when a branch is prepared, and stays so
-// until the branch is decided. Of Absent, SHA256 and Modified one is set, or none:
-// then the path only stays as it is.
-type Expectation struct {
-	// Absent expects that there is nothing.
+// Expect is what must be at a path when a branch is prepared, and stays so until
+// the branch is decided: nothing, or a file whose content has a hash.
+type Expect struct {
+	Path string `json:"path"`
+	// Absent expects nothing there. Then there is no SHA256.
 	Absent bool `json:"absent,omitempty"`
-	// SHA256 expects a file whose content has this hash, in hexadecimal.
+	// SHA256 of the file's content, in hexadecimal.
 	SHA256 string `json:"sha256,omitempty"`
-	// Modified and Size expect a file that was modified at this time and has so many
-	// bytes. It is cheap and weaker than a hash: content of the same size within the
-	// resolution of the file system's clock is not told apart.
-	Modified time.Time `json:"modified,omitzero"`
-	Size     int64     `json:"size,omitempty"`
 }
 
-// Absent expects that there is nothing.
-func Absent() Expectation { return Expectation{Absent: true} }
+// Absent expects that there is nothing at the path.
+func Absent(name string) Expect { return Expect{Path: name, Absent: true} }
 
 // Content expects a file with this content.
-func Content(data []byte) Expectation {
+func Content(name string, data []byte) Expect {
 	sum := sha256.Sum256(data)
-	return Expectation{SHA256: hex.EncodeToString(sum[:])}
+	return Expect{Path: name, SHA256: hex.EncodeToString(sum[:])}
 }
 
-// Unchanged expects a file of the same size and modification time.
-func Unchanged(file fs.FileInfo) Expectation {
-	return Expectation{Modified: file.ModTime(), Size: file.Size()}
-}
-
-// check refuses an expectation that is none, or several.
-func (e Expectation) check(name string) error {
-	set := 0
-	for _, is := range []bool{e.Absent, e.SHA256 != "", !e.Modified.IsZero()} {
-		if is {
-			set++
-		}
-	}
+func (e Expect) check() error {
 	sum, err := hex.DecodeString(e.SHA256)
 	switch {
-	case set > 1:
-		return &PathError{Path: name, Reason: "more than one of Absent, SHA256 and Modified is expected"}
-	case e.SHA256 != "" && (err != nil || len(sum) != sha256.Size):
-		return &PathError{Path: name, Reason: "the expected SHA256 is not 64 hexadecimal digits"}
-	case e.Size != 0 && e.Modified.IsZero():
-		return &PathError{Path: name, Reason: "a size is expected without a time of modification"}
+	case e.Absent != (e.SHA256 == ""):
+		return &PathError{Path: e.Path, Reason: "what is expected there is either Absent or a SHA256"}
+	case !e.Absent && (err != nil || len(sum) != sha256.Size):
+		return &PathError{Path: e.Path, Reason: "the expected SHA256 is not 64 hexadecimal digits"}
 	}
-	return nil
-}
-
-// expect is an expectation of one path.
-type expect struct {
-	path string
-	Expectation
+	return checkPath(e.Path)
 }
 
 // Expect has the branch refused with a [*ChangedError] when it is prepared, unless
 // the path is then as expected. What the branch itself changes does not count: it
 // is about what others see. From then on other branches are kept from changing the
 // path, until the branch is decided; before, they are not.
-func (b *Branch) Expect(name string, e Expectation) error {
-	if err := errors.Join(checkPath(name), e.check(name)); err != nil {
+func (b *Branch) Expect(e Expect) error {
+	if err := e.check(); err != nil {
 		return err
 	}
 	return b.do(func() error {
-		if err := b.room(1); err != nil {
+		if err := b.room(); err != nil {
 			return err
 		}
-		b.expects = append(b.expects, expect{name, e})
+		b.expects = append(b.expects, e)
 		return nil
 	})
 }
@@ -87,15 +60,11 @@ func (b *Branch) Expect(name string, e Expectation) error {
 // meet keeps what is expected as it is, and compares it. It is not kept before, or
 // two branches that read a file and then write it would always refuse each other.
 func (b *Branch) meet(ctx context.Context) error {
-	var claims []claim
+	c := make(claims)
 	for _, e := range b.expects {
-		b.shared[e.path] = struct{}{}
-		claims = append(claims, share(e.path)...)
+		c.and(e.Path, keep)
 	}
-	err := b.tree.locks.take(b.owner, claims)
-	if conflict := (*ConflictError)(nil); errors.As(err, &conflict) && b.tree.sweep() {
-		err = b.tree.locks.take(b.owner, claims)
-	}
+	err := b.patiently(func() error { return b.tree.locks.take(b.owner, c) })
 	if err != nil {
 		return err
 	}
@@ -108,47 +77,26 @@ func (b *Branch) meet(ctx context.Context) error {
 }
 
 // met compares what is there.
-func (b *Branch) met(ctx context.Context, e expect) error {
-	t := b.tree
-	if err := b.parents(e.path, t.outside); err != nil && !errors.Is(err, fs.ErrNotExist) {
+func (b *Branch) met(ctx context.Context, e Expect) error {
+	if err := b.parents(e.Path, b.tree.outside); err != nil && !errors.Is(err, fs.ErrNotExist) {
 		return err
 	}
-	found, err := t.disk.root.Lstat(e.path)
-	is := nothing
+	is, err := b.tree.outside(e.Path)
 	switch {
-	case err == nil:
-		is = kindOf(found.Mode())
-	case !errors.Is(err, fs.ErrNotExist):
+	case err != nil:
 		return err
-	}
-	changed := &ChangedError{Path: e.path, Want: aFile, Found: is}
-	switch {
+	case e.Absent && is == nothing:
+		return nil
 	case e.Absent:
-		if changed.Want = nothing; is == nothing {
-			return nil
-		}
-		return changed
-	case e.SHA256 == "" && e.Modified.IsZero():
-		return nil
+		return &ChangedError{Path: e.Path, Want: nothing, Found: is}
 	case is != aFile:
-		return changed
-	case e.SHA256 != "":
-		sum, err := t.sum(ctx, e.path)
-		if err != nil || strings.EqualFold(sum, e.SHA256) {
-			return err
-		}
-		changed.Want, changed.Found = "SHA-256 "+e.SHA256, "SHA-256 "+sum
-		return changed
+		return &ChangedError{Path: e.Path, Want: aFile, Found: is}
 	}
-	if found.ModTime().Equal(e.Modified) && found.Size() == e.Size {
-		return nil
+	sum, err := b.tree.sum(ctx, e.Path)
+	if err != nil || strings.EqualFold(sum, e.SHA256) {
+		return err
 	}
-	changed.Want, changed.Found = version(e.Size, e.Modified), version(found.Size(), found.ModTime())
-	return changed
-}
-
-func version(size int64, at time.Time) string {
-	return fmt.Sprintf("%d bytes of %s", size, at.UTC().Format(time.RFC3339Nano))
+	return &ChangedError{Path: e.Path, Want: "SHA-256 " + e.SHA256, Found: "SHA-256 " + sum}
 }
 
 // sum is the hash of a file's content.

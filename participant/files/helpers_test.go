@@ -13,6 +13,7 @@ import (
 	"github.com/google/uuid"
 	"go.uber.org/goleak"
 
+	"github.com/seed-d36415c0/dtc/internal/proof"
 	"github.com/seed-d36415c0/dtc/participant"
 )
 
@@ -39,16 +40,27 @@ func fresh(t *testing.T, o *Options, names ...string) (*Tree, string) {
 	return openTree(t, dir, o), dir
 }
 
+const memory = "/dev/shm"
+
 // quick is an empty directory, in memory where the system has such: tests make
-// many thousands of files, and only those that are killed need a disk.
+// many thousands of files.
 func quick(t *testing.T) string {
 	t.Helper()
-	dir, err := os.MkdirTemp("/dev/shm", "files")
+	dir, err := os.MkdirTemp(memory, "files")
 	if err != nil {
 		return t.TempDir()
 	}
 	t.Cleanup(func() { os.RemoveAll(dir) })
 	return dir
+}
+
+// inMemory has the test's own directory there too: what is killed leaves the same
+// there as on a disk. When figures are gathered it is a disk's.
+func inMemory(t *testing.T) {
+	t.Helper()
+	if _, err := os.Stat(memory); err == nil && !proof.Wanted() {
+		t.Setenv("TMPDIR", memory)
+	}
 }
 
 // fill makes files whose content is their name.

@@ -2,6 +2,7 @@ package files
 
 import (
 	"context"
+	"slices"
 
 	"github.com/google/uuid"
 
@@ -30,6 +31,7 @@ func (t *Tree) Pending() ([]Pending, error) {
 			for _, s := range p.Steps {
 				b.Paths = append(b.Paths, s.Path)
 			}
+			slices.Sort(b.Paths)
 			all = append(all, b)
 		}
 		return nil

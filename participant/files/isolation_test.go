@@ -6,10 +6,10 @@ import (
 	"io/fs"
 	"os"
 	"path/filepath"
+	"strings"
 	"sync"
 	"sync/atomic"
 	"testing"
-	"time"
 
 	"github.com/google/uuid"
 
@@ -34,13 +34,12 @@ func TestConflictIsNoEnd(t *testing.T) {
 func TestRefusalReleases(t *testing.T) {
 	tree, dir := fresh(t, nil, "d/")
 	work, b := begun(t, tree)
-	must(t, work.WriteFile("a", nil, 0o644))
-	b.Payload = write("d", "").Encode()
-	refusedAs[*KindError](t, tree.Prepare(ctx, b))
+	must(t, work.WriteFile("a", nil, 0o644), work.Expect(Absent("d")))
+	refusedAs[*ChangedError](t, tree.Prepare(ctx, b))
+	refusedAs[*NoWorkError](t, tree.Prepare(ctx, b))
+	refusedAs[*KindError](t, tree.Prepare(ctx, newBranch(Payload{Write: []Write{{Path: "a"}, {Path: "d"}}})))
 	nothingStaged(t, dir)
 	nothingLocked(t, tree)
-	b.Payload = nil
-	refusedAs[*NoWorkError](t, tree.Prepare(ctx, b))
 }
 
 // A branch that was refused in one phase stays so, also when nothing is in its way
@@ -61,38 +60,33 @@ func TestRefusalInOnePhaseIsFinal(t *testing.T) {
 }
 
 func TestExpect(t *testing.T) {
-	tree, dir := fresh(t, nil, "a", "b", "d/")
-	info, err := os.Stat(filepath.Join(dir, "a"))
-	must(t, err)
-	touched := Unchanged(info)
-	touched.Modified = touched.Modified.Add(time.Nanosecond)
+	tree, dir := fresh(t, nil, "a", "d/")
+	must(t, os.Symlink("a", filepath.Join(dir, "link")))
 	for i, c := range []struct {
-		path string
-		Expectation
+		Expect
 		met bool
 	}{
-		{"a", Content([]byte("a")), true}, {"a", Content([]byte("b")), false}, {"none", Content(nil), false}, {"d", Content(nil), false},
-		{"none", Absent(), true}, {"a", Absent(), false}, {"d", Absent(), false}, {"d/none", Absent(), true}, {"none/x", Absent(), true},
-		{"a", Unchanged(info), true}, {"a", touched, false}, {"b", Expectation{Modified: info.ModTime(), Size: 7}, false},
-		{"none", Unchanged(info), false}, {"none", Expectation{}, true}, {"a", Expectation{}, true}, {"d", Expectation{}, true},
+		{Content("a", []byte("a")), true}, {Content("a", []byte("b")), false}, {Content("none", nil), false}, {Content("d", nil), false},
+		{Content("link", []byte("a")), false}, {Absent("none"), true}, {Absent("a"), false}, {Absent("d"), false}, {Absent("link"), false},
+		{Absent("d/none"), true}, {Absent("none/x"), true}, {Expect{Path: "a", SHA256: strings.ToUpper(Content("", []byte("a")).SHA256)}, true},
 	} {
 		p := write("new", "")
-		p.Expect = []Expect{{c.path, c.Expectation}}
+		p.Expect = []Expect{c.Expect}
 		b := newBranch(p)
 		err := tree.Prepare(ctx, b)
 		if c.met != (err == nil) {
 			t.Errorf("%d: %v", i, err)
 		}
 		if !c.met {
-			if e := refusedAs[*ChangedError](t, err); e != nil && (e.Path != c.path || e.Want == e.Found) {
+			if e := refusedAs[*ChangedError](t, err); e != nil && (e.Path != c.Path || e.Want == e.Found) {
 				t.Errorf("%d: %v", i, err)
 			}
 		}
 		must(t, tree.Rollback(ctx, b))
 	}
 	work, _ := begun(t, tree)
-	for _, e := range []Expectation{{SHA256: "xyz"}, {SHA256: "abcd"}, {Absent: true, Modified: time.Now()}, {Size: 3}} {
-		refusedAs[*PathError](t, work.Expect("a", e))
+	for _, e := range []Expect{{Path: "a"}, {Path: "a", SHA256: "xyz"}, {Path: "a", SHA256: "abcd"}, {Path: "a", Absent: true, SHA256: Content("a", nil).SHA256}} {
+		refusedAs[*PathError](t, work.Expect(e))
 	}
 }
 
@@ -110,7 +104,7 @@ func TestNoUpdateIsLost(t *testing.T) {
 		}
 		var n int
 		fmt.Sscan(string(data), &n)
-		err = work.Expect("n", Content(data))
+		err = work.Expect(Content("n", data))
 		if err == nil {
 			err = work.WriteFile("n", fmt.Append(nil, n+1), 0o644)
 		}
@@ -151,7 +145,7 @@ func TestOneAtATime(t *testing.T) {
 	_, doubtErr := tree.InDoubt(ctx, "c")
 	_, pendingErr := tree.Pending()
 	for i, err := range []error{
-		second(tree.Begin(ctx, uuid.Must(uuid.NewV7()))), tree.Prepare(ctx, newBranch(Payload{})), tree.Commit(ctx, newBranch()),
+		second(tree.Begin(ctx, uuid.Must(uuid.NewV7()))), tree.Prepare(ctx, newBranch(write("a", ""))), tree.Commit(ctx, newBranch()),
 		tree.Rollback(ctx, newBranch()), tree.CommitOnePhase(ctx, newBranch()), second(tree.Committed(ctx, newBranch())),
 		branchErr, doubtErr, pendingErr,
 	} {

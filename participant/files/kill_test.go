@@ -27,7 +27,7 @@ func TestKill(t *testing.T) {
 		}
 		p := Payload{}
 		for i := range accounts {
-			p.Expect = append(p.Expect, Expect{fmt.Sprint(i), Absent()})
+			p.Expect = append(p.Expect, Absent(fmt.Sprint(i)))
 			p.Write = append(p.Write, Write{Path: fmt.Sprint(i), Data: fmt.Append(nil, start)})
 		}
 		err = tree.CommitOnePhase(ctx, newBranch(p))
@@ -75,6 +75,7 @@ func TestKill(t *testing.T) {
 		nothingStaged(t, dir)
 		nothingLocked(t, tree)
 	}
+	inMemory(t)
 	crashtest.Run(t, 2, work, verify)
 }
 
@@ -133,7 +134,7 @@ func move(work *Branch, name string, amount int) error {
 	if _, err := fmt.Sscan(string(data), &have); err != nil {
 		return err
 	}
-	if err := work.Expect(name, Content(data)); err != nil {
+	if err := work.Expect(Content(name, data)); err != nil {
 		return err
 	}
 	return work.WriteFile(name, fmt.Append(nil, have+amount), 0o644)

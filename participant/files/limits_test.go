@@ -2,11 +2,11 @@ package files
 
 import (
 	"errors"
+	"io"
+	"sync"
 	"testing"
 
 	"github.com/google/uuid"
-
-	"github.com/seed-d36415c0/dtc/participant"
 )
 
 func TestLimits(t *testing.T) {
@@ -21,21 +21,23 @@ func TestLimits(t *testing.T) {
 	}
 	limit(work.WriteFile("b", []byte("x"), 0o644), "MaxBytes", 10, 11)
 	must(t, work.WriteFile("a", nil, 0o644), work.WriteFile("b", []byte("0123456789"), 0o644), work.Remove("x"))
+	must(t, work.WriteFile("b", nil, 0o644), work.WriteFile("b", []byte("0123456789"), 0o644)) // no more paths than before
 	limit(work.Rename("y", "z"), "MaxFiles", 3, 5)
-	limit(work.MkdirAll("p/q/r", 0o755), "MaxFiles", 3, 7)
-	limit(second(work.Create("c", 0o644)), "MaxFiles", 3, 4)
-	limit(work.Expect("c", Absent()), "MaxFiles", 3, 4)
-	other, _ := begun(t, tree)
+	limit(work.MkdirAll("p/q/r", 0o755), "MaxFiles", 3, 6)
+	limit(work.WriteFile("c", nil, 0o644), "MaxFiles", 3, 4)
+	limit(work.Expect(Absent("c")), "MaxFiles", 3, 4)
+	begun(t, tree)
 	limit(second(tree.Begin(ctx, uuid.Must(uuid.NewV7()))), "MaxOpen", 2, 3)
 	commit(t, tree, b)
 	expectContent(t, dir, map[string]string{"a": "", "b": "0123456789", "y": "y"})
 
-	// In a stream the limit comes too late to go on.
-	w, err := other.Create("c", 0o644)
-	must(t, err, second(w.Write(make([]byte, 6))))
-	limit(second(w.Write(make([]byte, 5))), "MaxBytes", 10, 11)
-	limit(w.Close(), "MaxBytes", 10, 11)
-	limit(tree.Prepare(ctx, participant.Branch{Coordinator: "c", Transaction: other.id}), "MaxBytes", 10, 11)
+	// A path that comes meanwhile counts first.
+	work, b = begun(t, tree)
+	must(t, work.Remove("a"), work.Remove("b"))
+	meanwhile := sync.OnceFunc(func() { must(t, work.WriteFile("n", nil, 0o644)) })
+	limit(work.WriteFrom("m", io.LimitReader(endsWithin(meanwhile), 4), 0o644), "MaxFiles", 3, 4)
+	must(t, tree.Rollback(ctx, b))
+
 	limit(tree.Prepare(ctx, newBranch(Payload{Remove: []string{"1", "2", "3", "4"}})), "MaxFiles", 3, 4)
 	nothingStaged(t, dir)
 	nothingLocked(t, tree)
@@ -58,29 +60,16 @@ func TestFailedWriteDoesNotCount(t *testing.T) {
 	must(t, work.WriteFile("b", []byte("0123456789"), 0o644))
 	commit(t, tree, b)
 	expectContent(t, dir, map[string]string{"b": "0123456789"})
-
-	// In a stream it has the branch refused, whoever looks at the answers.
-	fails = 1
-	work, b = begun(t, tree)
-	w, err := work.Create("c", 0o644)
-	must(t, err)
-	_, _ = w.Write([]byte("lost"))
-	_, _ = w.Write([]byte("more"))
-	_ = w.Close()
-	refusedWith(t, tree.Prepare(ctx, b), disk)
-	nothingStaged(t, dir)
-	nothingLocked(t, tree)
 }
 
 // A branch that nobody prepares does not keep others out for ever.
 func TestLifetime(t *testing.T) {
 	tree, dir := fresh(t, &Options{Lifetime: 1, MaxOpen: 2}, "a")
 	old, b := begun(t, tree)
-	w, err := old.Create("a", 0o644)
-	must(t, err)
+	must(t, old.WriteFile("a", nil, 0o644))
 	young, b2 := begun(t, tree) // gives the old one up
 	must(t, young.WriteFile("a", []byte("young"), 0o644))
-	for _, err := range []error{second(w.Write([]byte("x"))), w.Close(), old.Remove("a"), tree.Prepare(ctx, b)} {
+	for _, err := range []error{old.Remove("a"), tree.Prepare(ctx, b)} {
 		refusedAs[*NoWorkError](t, err)
 	}
 	commit(t, tree, b2)

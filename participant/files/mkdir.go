@@ -4,7 +4,6 @@ import (
 	"errors"
 	"fmt"
 	"io/fs"
-	"slices"
 )
 
 // MkdirAll has a directory at the path when the branch commits, and at each path
@@ -19,27 +18,30 @@ func (b *Branch) MkdirAll(name string, perm fs.FileMode) error {
 		return &PathError{Path: name, Reason: fmt.Sprintf("a directory needs mode 0300 at least, not %#o", perm)}
 	}
 	return b.do(func() error {
-		var missing []step
-		claims := share(name)
-		for _, c := range slices.Backward(append([]claim{{path: name}}, above(name)...)) {
-			switch is, err := b.inside(c.path); {
+		var made []string
+		wanted := claim(name, use)
+		for _, dir := range append(above(name), name) {
+			_, changed := b.steps[dir]
+			switch is, err := b.inside(dir); {
 			case err != nil:
 				return err
-			case is == nothing && b.steps[c.path].Do == remove:
-				return &KindError{Path: c.path, Is: removedFile, Want: aDirectory}
+			case is == nothing && b.steps[dir].Do == remove:
+				return &KindError{Path: dir, Is: removedFile, Want: aDirectory}
 			case is == nothing:
-				missing = append(missing, step{Path: c.path, Do: makeDir, Perm: perm})
+				wanted.and(dir, create)
+				made = append(made, dir)
 			case is != aDirectory:
-				return &KindError{Path: c.path, Is: is, Want: aDirectory}
+				return &KindError{Path: dir, Is: is, Want: aDirectory}
+			case dir == name && !changed: // it must still be there
+				made = append(made, dir)
 			}
 		}
-		if err := b.claim(len(missing)+1, claims); err != nil {
+		if err := b.claim(wanted, made...); err != nil {
 			return err
 		}
-		for _, s := range missing {
-			b.put(s)
+		for _, dir := range made {
+			b.put(step{Path: dir, Do: makeDir, Perm: perm})
 		}
-		b.shared[name] = struct{}{}
 		return nil
 	})
 }

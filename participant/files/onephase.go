@@ -14,8 +14,10 @@ func (t *Tree) CommitOnePhase(ctx context.Context, b participant.Branch) error {
 		switch s, p, err := t.find(k); {
 		case err != nil:
 			return err
-		case s == participant.Committed, s == participant.ReadOnly:
+		case s == participant.Committed:
 			return nil
+		case s == participant.ReadOnly:
+			return t.note(k, record{Op: opCommit})
 		case s == participant.RolledBack:
 			return participant.ErrRolledBack
 		case s == participant.Forgotten:
@@ -28,6 +30,7 @@ func (t *Tree) CommitOnePhase(ctx context.Context, b participant.Branch) error {
 }
 
 func (t *Tree) commitAtOnce(ctx context.Context, b participant.Branch, k participant.Key) error {
+	defer t.endOpen(b.Transaction, ErrPrepared)
 	w, m, err := t.work(ctx, b)
 	switch {
 	case err != nil:
@@ -38,10 +41,7 @@ func (t *Tree) commitAtOnce(ctx context.Context, b participant.Branch, k partici
 	case m == nil:
 		return t.note(k, record{Op: opCommit})
 	}
-	if err := t.prepared(k, w, m, record{Op: opDecide}); err != nil {
-		return err
-	}
-	_, p, err := t.find(k)
+	p, err := t.prepared(k, w, record{Op: opPrepare, Manifest: m, Decided: true})
 	if err != nil {
 		return err
 	}

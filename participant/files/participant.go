@@ -8,11 +8,11 @@ import (
 	"github.com/seed-d36415c0/dtc/participant"
 )
 
-// Prepare implements participant.Preparer: it does what the payload says, in
-// addition to what was done in the branch, and makes all of it ready to commit. It
+// Prepare implements participant.Preparer: it makes what was done in the branch
+// ready to commit, or what the payload says where the branch was not begun. It
 // refuses with what the methods of [Branch] refuse with, with a [*ChangedError],
-// [*MountError], [*UnclosedError], [*PayloadError] or [*NoWorkError]; a branch that
-// is refused is gone. A branch that has changed nothing is read-only.
+// [*MountError], [*PayloadError] or [*NoWorkError]; a branch that is refused is
+// gone. A branch that changes nothing and expects nothing is read-only.
 func (t *Tree) Prepare(ctx context.Context, b participant.Branch) error {
 	return t.turn(ctx, b, func(k participant.Key) error {
 		switch s, _, err := t.find(k); {
@@ -27,6 +27,7 @@ func (t *Tree) Prepare(ctx context.Context, b participant.Branch) error {
 		case s == participant.Forgotten:
 			return &participant.ForgottenError{Transaction: b.Transaction}
 		}
+		defer t.endOpen(b.Transaction, ErrPrepared) // one that is begun too late
 		w, m, err := t.work(ctx, b)
 		switch {
 		case err != nil:
@@ -34,23 +35,22 @@ func (t *Tree) Prepare(ctx context.Context, b participant.Branch) error {
 		case m == nil:
 			return errors.Join(t.readOnly(k), participant.ErrReadOnly)
 		}
-		return t.prepared(k, w, m)
+		_, err = t.prepared(k, w, record{Op: opPrepare, Manifest: m})
+		return err
 	})
 }
 
-// prepared remembers that the branch is prepared, with what is to be noted at the
-// same moment.
-func (t *Tree) prepared(k participant.Key, w *Branch, m *manifest, more ...record) error {
-	defer t.endOpen(k.Transaction, ErrPrepared) // one that was begun too late
-	return t.do(func(add func([]byte)) error {
-		for _, r := range append([]record{{Op: opPrepare, Manifest: m}}, more...) {
-			if err := t.add(add, k, r); err != nil {
-				return err
-			}
+// prepared remembers that the branch is prepared.
+func (t *Tree) prepared(k participant.Key, w *Branch, r record) (p *prepared, err error) {
+	err = t.do(func(add func([]byte)) error {
+		if err := t.add(add, k, r); err != nil {
+			return err
 		}
-		t.book.prepared[k].owner = w.owner
+		p = t.book.prepared[k]
+		p.owner = w.owner
 		return nil
 	})
+	return p, err
 }
 
 // readOnly remembers the vote while the process lasts.
@@ -70,6 +70,8 @@ func (t *Tree) Commit(ctx context.Context, b participant.Branch) error {
 			return participant.ErrRolledBack
 		case s == participant.Unknown:
 			return participant.ErrNotPrepared
+		case s == participant.ReadOnly:
+			return t.note(k, record{Op: opCommit})
 		}
 		return nil // committed, or forgotten and so not prepared any more
 	})

@@ -14,10 +14,10 @@ const Dir = ".dtc"
 
 // Limits of paths, in bytes.
 const (
-	// MaxName is what each name in a path has at most.
-	MaxName = 255
-	// MaxPath is what a whole path has at most.
-	MaxPath = 4000
+	// maxName is what each name in a path has at most.
+	maxName = 255
+	// maxPath is what a whole path has at most.
+	maxPath = 4000
 )
 
 const (
@@ -33,8 +33,8 @@ func checkPath(name string) error {
 		reason = "it is the tree's own directory"
 	case !fs.ValidPath(name):
 		reason = `it must be relative, slash-separated UTF-8 without ".", ".." and empty names`
-	case len(name) > MaxPath:
-		reason = fmt.Sprintf("it has %d bytes, the limit is %d", len(name), MaxPath)
+	case len(name) > maxPath:
+		reason = fmt.Sprintf("it has %d bytes, the limit is %d", len(name), maxPath)
 	default:
 		if _, err := filepath.Localize(name); err != nil {
 			reason = "it cannot be a file's name on this system"
@@ -43,8 +43,8 @@ func checkPath(name string) error {
 	for part := range strings.SplitSeq(name, "/") {
 		switch {
 		case reason != "":
-		case len(part) > MaxName:
-			reason = fmt.Sprintf("a name in it has %d bytes, the limit is %d", len(part), MaxName)
+		case len(part) > maxName:
+			reason = fmt.Sprintf("a name in it has %d bytes, the limit is %d", len(part), maxName)
 		case strings.EqualFold(part, Dir): // also of a tree within this one
 			reason = "what is in " + Dir + " is a tree's own"
 		}
@@ -66,7 +66,7 @@ func checkPerm(name string, perm fs.FileMode) error {
 // checkTarget refuses a symbolic link that would lead out of the tree.
 func checkTarget(target, name string) error {
 	switch to := path.Join(path.Dir(name), target); {
-	case target == "" || path.IsAbs(target) || strings.Contains(target, `\`) || len(target) > MaxPath:
+	case target == "" || path.IsAbs(target) || strings.Contains(target, `\`) || len(target) > maxPath:
 		return &PathError{Path: name, Reason: fmt.Sprintf("a link's target must be relative, with slashes, and not %.300q", target)}
 	case to == ".":
 		return nil

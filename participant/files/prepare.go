@@ -5,6 +5,7 @@ import (
 	"errors"
 	"io/fs"
 	"maps"
+	"os"
 	"path"
 	"path/filepath"
 	"slices"
@@ -13,18 +14,19 @@ import (
 	"github.com/seed-d36415c0/dtc/participant"
 )
 
-// work prepares what was begun here and what the payload says. A branch that is
-// refused, or has nothing to commit, is over; for the latter there is no manifest.
+// work prepares what was begun here or what the payload says. Not both: what was
+// begun may be lost, and nobody could tell. A branch that is refused, or has
+// nothing to commit, is over; for the latter there is no manifest.
 func (t *Tree) work(ctx context.Context, b participant.Branch) (w *Branch, m *manifest, err error) {
 	w = t.takeOpen(b.Transaction)
-	if w == nil {
-		if len(b.Payload) == 0 {
-			return nil, nil, &NoWorkError{Transaction: b.Transaction, Lifetime: t.o.Lifetime}
-		}
+	switch {
+	case w == nil && len(b.Payload) == 0:
+		return nil, nil, &NoWorkError{Transaction: b.Transaction, Lifetime: t.o.Lifetime}
+	case w == nil:
 		w = t.newBranch(b.Transaction)
-	}
-	if len(b.Payload) > 0 {
 		err = w.perform(ctx, b.Payload)
+	case len(b.Payload) > 0:
+		err = &PayloadError{Reason: "the branch was begun; its work is done there, or is a payload"}
 	}
 	if err == nil {
 		m, err = w.seal(ctx)
@@ -44,22 +46,20 @@ func refused(err error) error {
 }
 
 // seal lets no more changes in, checks that the branch can be committed, and makes
-// what is staged durable. It returns nil where nothing was changed.
+// what is staged durable. It returns nil where nothing is changed or expected.
 func (b *Branch) seal(ctx context.Context) (*manifest, error) {
-	if err := b.locked(b.close); err != nil {
+	err := b.locked(func() error {
+		b.over = ErrPrepared
+		return ctx.Err()
+	})
+	if err != nil || len(b.steps)+len(b.expects) == 0 {
 		return nil, err
 	}
 	if err := b.meet(ctx); err != nil {
 		return nil, err
 	}
-	if len(b.steps) == 0 {
-		return nil, ctx.Err()
-	}
-	m := &manifest{Stage: b.stage}
-	for _, name := range slices.Sorted(maps.Keys(b.steps)) {
-		m.Steps = append(m.Steps, b.steps[name])
-	}
-	m.Shared = slices.Sorted(maps.Keys(b.shared))
+	m := &manifest{Stage: b.stage, Locks: b.tree.locks.granted(b.owner)}
+	m.Steps = slices.SortedFunc(maps.Values(b.steps), inOrder)
 	if err := b.feasible(ctx, m); err != nil {
 		return nil, err
 	}
@@ -67,18 +67,6 @@ func (b *Branch) seal(ctx context.Context) (*manifest, error) {
 		return m, nil
 	}
 	return m, b.tree.sync(staging, path.Join(staging, m.Stage))
-}
-
-// close ends the time of changes.
-func (b *Branch) close() error {
-	if b.broken != nil {
-		return b.broken
-	}
-	for w := range b.writers {
-		return &UnclosedError{Path: w.step.Path}
-	}
-	b.over = ErrPrepared
-	return nil
 }
 
 // feasible says whether every step can be done, as far as can be known. The
@@ -93,13 +81,19 @@ func (b *Branch) feasible(ctx context.Context, m *manifest) error {
 		if err != nil {
 			return err
 		}
+		if s.Do == makeDir && is != nothing {
+			continue
+		}
 		dir := path.Dir(s.Path)
 		if !checked[dir] {
 			checked[dir] = true
 			err = b.tree.changeable(dir)
 		}
-		if err == nil && is != nothing && s.Do != makeDir {
+		if err == nil && is != nothing {
 			err = b.tree.replaceable(dir, s.Path)
+		}
+		if err == nil && s.from != "" {
+			err = b.unmoved(s)
 		}
 		if err != nil {
 			return err
@@ -162,6 +156,24 @@ func (t *Tree) replaceable(dir, name string) error {
 	}
 	if err := mayReplace(directory, file); err != nil {
 		return &fs.PathError{Op: "replace", Path: name, Err: err}
+	}
+	return nil
+}
+
+// unmoved says whether the file to be renamed is still the one that was staged.
+func (b *Branch) unmoved(s step) error {
+	staged, err := b.tree.disk.root.Lstat(b.staged(s))
+	if err != nil {
+		return err
+	}
+	now, err := b.tree.disk.root.Lstat(s.from)
+	switch {
+	case errors.Is(err, fs.ErrNotExist):
+		return &ChangedError{Path: s.from, Want: theSame, Found: nothing}
+	case err != nil:
+		return err
+	case !os.SameFile(staged, now):
+		return &ChangedError{Path: s.from, Want: theSame, Found: "another"}
 	}
 	return nil
 }

@@ -2,6 +2,7 @@ package files
 
 import (
 	"errors"
+	"fmt"
 	"io/fs"
 	"os"
 	"path/filepath"
@@ -9,7 +10,6 @@ import (
 	"testing"
 
 	"github.com/seed-d36415c0/dtc/participant"
-	"github.com/seed-d36415c0/dtc/participant/internal/wal"
 )
 
 // stuck prepares a branch that writes a and b, has somebody put a directory in b's
@@ -116,6 +116,27 @@ func TestOutsidersBeforePrepare(t *testing.T) {
 	}
 }
 
+// A file that was replaced before Prepare is not taken away under another's name.
+func TestRenamedIsAnother(t *testing.T) {
+	for _, remove := range []bool{false, true} {
+		tree, dir := fresh(t, nil, "a", "new")
+		work, b := begun(t, tree)
+		must(t, work.Rename("a", "b"), work.Rename("b", "c"))
+		found, left := "another", map[string]string{"a": "new"}
+		must(t, os.Rename(filepath.Join(dir, "new"), filepath.Join(dir, "a")))
+		if remove {
+			must(t, os.Remove(filepath.Join(dir, "a")))
+			found, left = nothing, map[string]string{}
+		}
+		if e := refusedAs[*ChangedError](t, tree.Prepare(ctx, b)); e != nil && (e.Path != "a" || e.Found != found) {
+			t.Errorf("changed: %v", e)
+		}
+		expectContent(t, dir, left)
+		nothingStaged(t, dir)
+		nothingLocked(t, tree)
+	}
+}
+
 func isKind(t *testing.T, err error) { t.Helper(); refusedAs[*KindError](t, err) }
 
 // A staged file that is gone is not taken for one that is in place already.
@@ -156,7 +177,7 @@ func TestFailedSync(t *testing.T) {
 	refusedWith(t, err, ErrFailed)
 	refusedWith(t, err, disk)
 	bad = false
-	for i, err := range []error{tree.Commit(ctx, b), tree.Rollback(ctx, b), tree.Prepare(ctx, newBranch(Payload{})),
+	for i, err := range []error{tree.Commit(ctx, b), tree.Rollback(ctx, b), tree.Prepare(ctx, newBranch(write("b", ""))),
 		second(tree.Begin(ctx, b.Transaction)), second(tree.InDoubt(ctx, "c"))} {
 		if !errors.Is(err, ErrFailed) {
 			t.Errorf("call %d: %v", i+1, err)
@@ -192,8 +213,20 @@ func TestAnotherFormat(t *testing.T) {
 func TestStaysBounded(t *testing.T) {
 	dir := quick(t)
 	tree := openTree(t, dir, &Options{Limit: 10, slack: 4096})
-	for range 200 {
-		must(t, tree.CommitOnePhase(ctx, newBranch(write("a", "new"))), tree.Rollback(ctx, newBranch()))
+	for i := range 200 {
+		other := newBranch()
+		other.Coordinator = fmt.Sprint(i)
+		must(t, tree.CommitOnePhase(ctx, newBranch(write("a", "new"))), tree.Rollback(ctx, other))
+		refusedWith(t, second(tree.Begin(ctx, other.Transaction)), participant.ErrRolledBack)
+	}
+	for name, s := range map[string]*participant.MemoryStore{"states": &tree.book.states, "begun": &tree.book.begun} {
+		n := 0
+		for range s.All() {
+			n++
+		}
+		if n != 10 {
+			t.Errorf("%s has %d branches", name, n)
+		}
 	}
 	info, err := os.Stat(filepath.Join(dir, logPath))
 	if err != nil || info.Size() > 12_000 {
@@ -203,43 +236,5 @@ func TestStaysBounded(t *testing.T) {
 	nothingLocked(t, tree)
 	if len(tree.open) > 0 || tree.turns.Len() > 0 {
 		t.Errorf("%d branches are open, %d worked on", len(tree.open), tree.turns.Len())
-	}
-}
-
-// Records with a checksum that fits, and any content, are a tree's, or damage; and
-// nothing outside of the directory is touched.
-func FuzzLog(f *testing.F) {
-	f.Add([]byte(`{"op":"prepare","transaction":"0196e0f2-3b1c-7d6e-8f00-1234567890ab","manifest":{"stage":"s","steps":[{"path":"a","do":"file","staged":"0"}]}}`),
-		[]byte(`{"op":"decide","transaction":"0196e0f2-3b1c-7d6e-8f00-1234567890ab"}`))
-	f.Add([]byte(`{"op":"prepare","transaction":"0196e0f2-3b1c-7d6e-8f00-1234567890ab","manifest":{"stage":"..","steps":[{"path":"../a","do":"remove"}]}}`),
-		[]byte(`{"op":"commit","transaction":"0196e0f2-3b1c-7d6e-8f00-1234567890ab"}`))
-	f.Add([]byte(`{"op":"forget","transaction":"0196e0f2-3b1c-7d6e-8f00-1234567890ab"}`), []byte(`{"op":"rollback"}`))
-	f.Fuzz(func(t *testing.T, one, two []byte) {
-		parent := t.TempDir()
-		fill(t, parent, "beside", "tree/a", "tree/d/")
-		dir := filepath.Join(parent, "tree")
-		must(t, os.MkdirAll(filepath.Join(dir, staging), 0o700))
-		l, err := wal.Open(filepath.Join(dir, logPath), raw{one, two}, wal.Options{Format: format})
-		must(t, err, l.Close())
-		for again := range 3 {
-			tree, err := Open("site", dir, nil)
-			if again == 0 && errors.Is(err, ErrCorrupt) {
-				break
-			}
-			must(t, err, second(tree.Pending()), tree.CommitOnePhase(ctx, newBranch(write("new", ""))), tree.Close())
-		}
-		if got := content(t, parent)["beside"]; got != "beside" {
-			t.Errorf("beside the tree there is %q", got)
-		}
-	})
-}
-
-// raw is a log of any records.
-type raw [][]byte
-
-func (raw) Replay([]byte) error { return nil }
-func (r raw) Snapshot(add func([]byte)) {
-	for _, record := range r {
-		add(record)
 	}
 }

@@ -36,7 +36,7 @@ func inChild(t *testing.T, as *syscall.SysProcAttr, prepare func(dir string)) st
 	data, err := os.ReadFile(self)
 	must(t, err, os.WriteFile(program, data, 0o755))
 	cmd := exec.Command(program, "-test.run=^"+t.Name()+"$", "-test.v")
-	cmd.Env, cmd.Dir, cmd.SysProcAttr = append(os.Environ(), childVariable+"="+dir), top, as
+	cmd.Env, cmd.Dir, cmd.SysProcAttr = append(os.Environ(), childVariable+"="+dir, "GORACE=atexit_sleep_ms=0"), top, as
 	out, err := cmd.CombinedOutput()
 	if err != nil {
 		t.Errorf("%v\n%s", err, out)
@@ -49,8 +49,8 @@ func inChild(t *testing.T, as *syscall.SysProcAttr, prepare func(dir string)) st
 func TestPermissions(t *testing.T) {
 	const nobody = 65534
 	dir := inChild(t, &syscall.SysProcAttr{Credential: &syscall.Credential{Uid: nobody, Gid: nobody}}, func(dir string) {
-		fill(t, dir, "mine/x", "readonly/x", "sticky/theirs", "closed/x")
-		must(t, os.Chown(dir, nobody, nobody), os.Chown(filepath.Join(dir, "mine"), nobody, nobody),
+		fill(t, dir, "mine/x", "readonly/x", "readonly/mine/x", "sticky/theirs", "closed/x")
+		must(t, os.Chown(dir, nobody, nobody), os.Chown(filepath.Join(dir, "mine"), nobody, nobody), os.Chown(filepath.Join(dir, "readonly/mine"), nobody, nobody),
 			os.Chmod(filepath.Join(dir, "sticky"), 0o777|fs.ModeSticky), os.Chmod(filepath.Join(dir, "closed"), 0o700))
 	})
 	if dir == "" {
@@ -67,6 +67,7 @@ func TestPermissions(t *testing.T) {
 	nothingLocked(t, tree)
 	commit(t, tree, newBranch(write("sticky/mine", "")))
 	commit(t, tree, newBranch(write("sticky/mine", "")))
+	commit(t, tree, newBranch(Payload{Mkdir: []string{"readonly/mine"}, Write: []Write{{Path: "readonly/mine/new"}}})) // it is there
 
 	// What is taken away after Prepare holds Commit up.
 	work, b := begun(t, tree)

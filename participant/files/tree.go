@@ -120,7 +120,7 @@ func open(name, dir string, o Options) (_ *Tree, err error) {
 		o:     o,
 		disk:  &disk{root: root, around: o.around},
 		book:  newBook(o.Limit),
-		locks: locks{paths: make(map[string]*lock)},
+		locks: locks{paths: make(map[string]map[*owner]struct{})},
 		open:  make(map[uuid.UUID]*Branch),
 	}
 	if err := t.settle(); err != nil {
@@ -166,7 +166,7 @@ func (t *Tree) recover() error {
 	for k, p := range t.book.prepared {
 		kept[p.Stage] = true
 		p.owner = newOwner(k.Transaction)
-		if err := t.locks.take(p.owner, p.claims()); err != nil {
+		if err := t.locks.take(p.owner, p.Locks); err != nil {
 			return fmt.Errorf("%w: %w", ErrCorrupt, err)
 		}
 	}

@@ -5,8 +5,6 @@ import (
 	"io"
 	"io/fs"
 	"path"
-	"slices"
-	"strings"
 	"syscall"
 )
 
@@ -18,6 +16,7 @@ const (
 	aDirectory  = "a directory"
 	special     = "a device, pipe or socket"
 	fileOrLink  = "a file or symbolic link"
+	theSame     = "the file that was renamed"
 	emptyDir    = "an empty directory"
 	fullDir     = "a directory with something in it"
 	removedDir  = "a directory until the branch commits"
@@ -56,10 +55,8 @@ func (b *Branch) inside(name string) (string, error) {
 	switch {
 	case !changed:
 		return b.tree.outside(name)
-	case s.Do == putFile:
-		return aFile, nil
-	case s.Do == putLink:
-		return aLink, nil
+	case s.Do == place:
+		return b.tree.outside(b.staged(s))
 	case s.Do == makeDir:
 		return aDirectory, nil
 	default:
@@ -70,14 +67,14 @@ func (b *Branch) inside(name string) (string, error) {
 // parents says whether all that is above the path are directories, and no links:
 // a file must have one name only, or it could not be locked.
 func (b *Branch) parents(name string, look func(string) (string, error)) error {
-	for _, c := range slices.Backward(above(name)) {
-		switch is, err := look(c.path); {
+	for _, dir := range above(name) {
+		switch is, err := look(dir); {
 		case err != nil:
 			return err
 		case is == nothing:
-			return &fs.PathError{Op: "change", Path: name, Err: fs.ErrNotExist}
+			return &fs.PathError{Op: "open", Path: name, Err: fs.ErrNotExist}
 		case is != aDirectory:
-			return &KindError{Path: c.path, Is: is, Want: aDirectory}
+			return &KindError{Path: dir, Is: is, Want: aDirectory}
 		}
 	}
 	return nil
@@ -122,55 +119,6 @@ func (b *Branch) empty(dir string) error {
 	return nil
 }
 
-// maxLinks is how many symbolic links one path may lead through.
-const maxLinks = 40
-
-// resolve follows symbolic links as the branch sees them, to the path of what is
-// no link. A path that leads out of the tree is refused.
-func (b *Branch) resolve(name string) (string, error) {
-	whole, links := name, 0
-	for done := 0; done < len(name); {
-		end := len(name)
-		if i := strings.IndexByte(name[done+1:], '/'); i >= 0 {
-			end = done + 1 + i
-		}
-		to, err := b.follow(name[:end])
-		if err != nil {
-			return "", err
-		}
-		if to == "" { // no link
-			done = end
-			continue
-		}
-		if links++; links > maxLinks {
-			return "", &PathError{Path: whole, Reason: "it leads through too many symbolic links"}
-		}
-		name, done = path.Join(path.Dir(name[:end]), to, name[end:]), 0
-		if path.IsAbs(to) || checkPath(name) != nil {
-			return "", &PathError{Path: whole, Reason: "a symbolic link leads out of the tree"}
-		}
-	}
-	return name, nil
-}
-
-// follow is where the link at the path leads; empty where there is none.
-func (b *Branch) follow(name string) (string, error) {
-	if s, changed := b.steps[name]; changed {
-		switch s.Do {
-		case putLink:
-			return b.tree.disk.root.Readlink(b.staged(s))
-		case remove, removeDir:
-			return "", &fs.PathError{Op: "open", Path: name, Err: fs.ErrNotExist}
-		}
-		return "", nil
-	}
-	is, err := b.tree.outside(name)
-	if err != nil || is != aLink {
-		return "", err
-	}
-	return b.tree.disk.root.Readlink(name)
-}
-
 // Open opens a file for reading, as the branch sees it: with its own changes, and
 // with what other branches have committed so far. It follows symbolic links. What
 // was opened stays readable until it is closed.
@@ -179,11 +127,10 @@ func (b *Branch) Open(name string) (f fs.File, err error) {
 		return nil, err
 	}
 	err = b.do(func() error {
-		real, err := b.resolve(name)
-		if err != nil {
+		if err := b.parents(name, b.inside); err != nil {
 			return err
 		}
-		switch is, err := b.inside(real); {
+		switch is, err := b.inside(name); {
 		case err != nil:
 			return err
 		case is == nothing:
@@ -191,7 +138,8 @@ func (b *Branch) Open(name string) (f fs.File, err error) {
 		case is != aFile:
 			return &KindError{Path: name, Is: is, Want: aFile}
 		}
-		if s := b.steps[real]; s.Do == putFile {
+		real := name
+		if s := b.steps[name]; s.Do == place {
 			real = b.staged(s)
 		}
 		f, err = b.tree.disk.root.Open(real)

@@ -1,108 +1,71 @@
 package files
 
 import (
+	"bytes"
 	"errors"
-	"fmt"
+	"io"
 	"io/fs"
 	"os"
-	"sync"
 )
+
+// WriteFile has the file contain data when the branch commits: one that is there
+// is replaced, and perm, less the umask, is the new file's. The directory must
+// exist, or be made by [Branch.MkdirAll].
+//
+// It refuses with a [*PathError], [*KindError], [*ConflictError], [*LimitError] or
+// an error that wraps fs.ErrNotExist, or with what the file system says.
+func (b *Branch) WriteFile(name string, data []byte, perm fs.FileMode) error {
+	return b.WriteFrom(name, bytes.NewReader(data), perm)
+}
+
+// WriteFrom is WriteFile for content that is large: it is read to its end, and is
+// the branch's when WriteFrom has returned nil. Prepare does not wait for that.
+func (b *Branch) WriteFrom(name string, content io.Reader, perm fs.FileMode) error {
+	if err := errors.Join(checkPath(name), checkPerm(name, perm)); err != nil {
+		return err
+	}
+	w := &writer{branch: b, step: step{Path: name, Do: place}}
+	err := b.do(func() (err error) {
+		if err := b.target(name); err != nil {
+			return err
+		}
+		if err := b.claim(claim(name, change), name); err != nil {
+			return err
+		}
+		if w.step.Staged, err = b.stageName(); err != nil {
+			return err
+		}
+		w.f, err = b.tree.disk.create(b.staged(w.step), perm)
+		return err
+	})
+	if err != nil {
+		return err
+	}
+	_, err = io.Copy(w, content)
+	if err = errors.Join(err, w.close(err == nil)); err != nil {
+		w.abandon()
+	}
+	return err
+}
 
 // writer writes one staged file.
 type writer struct {
 	branch *Branch
-	step   step // what the file becomes when it is closed; its size is guarded by the branch
+	step   step // what the file becomes in the end; its size is guarded by the branch
 	f      *os.File
-
-	mu   sync.Mutex // held by who writes, and not by who ends the branch
-	over error      // why there is nothing more to write
 }
 
-// create begins a staged file.
-func (b *Branch) create(name string, perm fs.FileMode) (*writer, error) {
-	if err := errors.Join(checkPath(name), checkPerm(name, perm)); err != nil {
-		return nil, err
-	}
-	w := &writer{branch: b, step: step{Path: name, Do: putFile}}
-	err := b.do(func() error {
-		if err := b.target(name); err != nil {
-			return err
-		}
-		if err := b.claim(1, change(name)); err != nil {
-			return err
-		}
-		staged, err := b.stageName()
-		if err != nil {
-			return err
-		}
-		w.step.Staged = staged
-		if w.f, err = b.tree.disk.create(b.staged(w.step), perm); err != nil {
-			return err
-		}
-		b.writers[w] = struct{}{}
-		return nil
-	})
-	if err != nil {
-		return nil, err
-	}
-	return w, nil
-}
-
-// Write implements io.Writer.
+// Write implements io.Writer, for io.Copy.
 func (w *writer) Write(data []byte) (n int, err error) {
-	w.mu.Lock()
-	defer w.mu.Unlock()
-	if w.over != nil {
-		return 0, w.over
-	}
-	if n, err = w.write(data); err != nil {
-		w.fail(err)
-	}
-	return n, err
-}
-
-// Close implements io.Closer.
-func (w *writer) Close() error {
-	w.mu.Lock()
-	defer w.mu.Unlock()
-	if w.over != nil {
-		return w.over
-	}
-	if err := w.keep(); err != nil {
-		w.fail(err)
-		return err
-	}
-	w.over = fmt.Errorf("files: %q: %w", w.step.Path, fs.ErrClosed)
-	return nil
-}
-
-// fail has the branch refused: the application may not look at every answer of a
-// writer.
-func (w *writer) fail(err error) {
-	w.over = err
-	w.abandon()
-	w.branch.mu.Lock()
-	defer w.branch.mu.Unlock()
-	if w.branch.broken == nil {
-		w.branch.broken = fmt.Errorf("files: %q could not be written: %w", w.step.Path, err)
-	}
-}
-
-func (w *writer) write(data []byte) (n int, err error) {
-	b := w.branch
-	leave, err := b.tree.enter()
+	err = w.branch.do(func() error { return w.grow(int64(len(data))) })
 	if err != nil {
 		return 0, err
 	}
-	defer leave()
-	if err := b.locked(func() error { return w.grow(int64(len(data))) }); err != nil {
-		return 0, err
-	}
-	err = b.tree.disk.call("write", b.staged(w.step), func() error {
+	err = w.branch.tree.disk.call("write", w.branch.staged(w.step), func() error {
 		n, err = w.f.Write(data)
 		return err
 	})
-	return n, w.explained(err)
+	return n, err
 }
 
 // grow makes sure that the branch may stage so many bytes more.
@@ -116,45 +79,29 @@ func (w *writer) grow(more int64) error {
 	return nil
 }
 
-// explained is why the branch is over, where that has closed the file.
-func (w *writer) explained(err error) error {
-	if !errors.Is(err, fs.ErrClosed) {
-		return err
-	}
-	return errors.Join(w.branch.locked(func() error { return nil }), err)
-}
-
-// keep makes the file durable, and part of the branch. It is closed, whatever
-// happens.
-func (w *writer) keep() error {
+// close closes the file; a whole one is made durable, and part of the branch.
+func (w *writer) close(whole bool) (err error) {
 	b := w.branch
-	leave, err := b.tree.enter()
-	if err != nil {
-		return err
+	if whole {
+		err = b.tree.disk.call("sync", b.staged(w.step), w.f.Sync)
 	}
-	defer leave()
-	err = b.tree.disk.call("sync", b.staged(w.step), w.f.Sync)
-	if err = errors.Join(err, w.f.Close()); err != nil {
-		w.abandon()
-		return w.explained(err)
+	if err = errors.Join(err, w.f.Close()); err != nil || !whole {
+		return err
 	}
 	return b.do(func() error {
-		delete(b.writers, w)
+		if err := b.room(w.step.Path); err != nil { // others were written meanwhile
+			return err
+		}
 		b.put(w.step)
 		return nil
 	})
 }
 
-// abandon leaves the branch as if the file had never been begun.
+// abandon leaves the branch as if the file had never been begun. What cannot be
+// removed now goes with the branch's directory.
 func (w *writer) abandon() {
-	_ = w.f.Close()
-	b := w.branch
-	b.mu.Lock()
-	defer b.mu.Unlock()
-	if _, mine := b.writers[w]; !mine {
-		return
-	}
-	delete(b.writers, w)
-	b.size -= w.step.size
-	_ = b.tree.disk.remove(b.staged(w.step)) // else it goes with the directory
+	_ = w.branch.locked(func() error {
+		w.branch.size -= w.step.size
+		return w.branch.tree.disk.remove(w.branch.staged(w.step))
+	})
 }
