@@ -49,9 +49,36 @@ func TestFigures(t *testing.T) {
 	line("* A journal with %d finished and %d unfinished transactions opened in %v.", finishedAtOpen, unfinishedAtOpen,
 		reopened(t).Round(time.Millisecond))
 	line("%s", theMillion(t))
+	line("")
+	resources(t, line)
 	if err := os.WriteFile(*figures, []byte(page.String()), 0o644); err != nil {
 		t.Fatal(err)
 	}
+}
+
+// resources writes the table of what takes part over a connection.
+func resources(t *testing.T, line func(format string, args ...any)) {
+	line("| callers | | of the floor | worst to best of %d | floor/s | tx/s | p50 | p99 | CPU | the floor's |", slowCalls(1).rounds)
+	line("|---|---|---|---|---|---|---|---|---|---|")
+	row := func(callers int, name string, c comparison) {
+		line("| %d | %s | **%.2f** | %.2f to %.2f | %.0f | %.0f | %v | %v | %v | %v |", callers, name, c.ratio(),
+			c.ratios[0], c.ratios[len(c.ratios)-1], c.floor.perSecond, c.ours.perSecond,
+			c.ours.p50.Round(time.Microsecond), c.ours.p99.Round(time.Microsecond),
+			c.ours.cpu.Round(time.Microsecond), c.floor.cpu.Round(time.Microsecond))
+	}
+	var unsafe []string
+	for _, callers := range callerCounts {
+		c := onPostgres(t, slowCalls(callers))
+		row(callers, "two PostgreSQL databases", c.comparison)
+		unsafe = append(unsafe, fmt.Sprintf("%.2f", c.ours.perSecond/c.unsafe.perSecond))
+	}
+	for _, kind := range httpKinds {
+		for _, callers := range callerCounts {
+			row(callers, "three HTTP services, "+kind.name, onHTTP(t, slowCalls(callers), &kind.options, kind.calls))
+		}
+	}
+	line("")
+	line("* Two plain commits that nothing holds together are faster: ours over PostgreSQL comes to %s of them.", strings.Join(unsafe, ", "))
 }
 
 func reopened(tb testing.TB) time.Duration {

@@ -73,6 +73,9 @@
 // bytes, else [*GidError]. A host that vanishes leaves its open branches to the
 // server: tcp_keepalives_idle or idle_in_transaction_session_timeout ends them.
 //
+// A branch that Work fills holds an advisory lock of its transaction, under a hash
+// of its gid, until it is settled: Prepare that comes again sees it at once.
+//
 // Open branches take connections from the application's pool, from Begin to
 // Prepare. Phase two has a small pool of its own ([Options.Connections]), so that
 // open branches never keep others from ending; the server's max_connections must
