@@ -4,7 +4,7 @@
 
 # What the proofs counted, and the packages that count.
 FIGURES := $(CURDIR)/.figures
-PROOFS := ./internal/... ./journal/pebble ./participant/internal/wal
+PROOFS := ./internal/... ./journal/pebble ./participant/internal/wal ./participant/files ./participant/mysql ./participant/sqlbranch ./participant/remote
 .PHONY: help test quick lint generate demo bench proof figures spin servers
 
 help: ## this list

@@ -94,6 +94,7 @@ func TestWorkFails(t *testing.T) {
 	}
 	for _, k := range alone {
 		t.Run(k.name, func(t *testing.T) {
+			must(t, k.open(t).DB.Close()) // the server has been started
 			before := goleak.IgnoreCurrent()
 			db := k.open(t)
 			workFailsInEveryWay(t, db)
