@@ -12,8 +12,10 @@ import (
 // Limits of the flags.
 const (
 	maxWorkers = 10_000
-	// usualWorkers are those where nothing is said: fewer with databases, which
-	// hold the rows of an order from the first call to the last.
+	// usualOrders and usualWorkers are those where nothing is said: fewer with
+	// databases, which hold the rows of an order from the first call to the last.
+	usualOrders     = 20_000
+	databaseOrders  = 2_000
 	usualWorkers    = 256
 	databaseWorkers = 32
 	maxCredit       = 1_000_000_000_000
@@ -131,7 +133,7 @@ func parseFlags(args []string, out io.Writer) (options, error) {
 	flags.StringVar(&o.orders, "orders", "", "take the orders from this `file` instead of generating them")
 	flags.StringVar(&o.stock, "stock", "", "take the items and how many there are from this `file`")
 	flags.Int64Var(&o.credit, "credit", 5_000_000, "what each customer has to spend, in `cents`")
-	flags.IntVar(&o.number, "n", 20_000, "`number` of orders to generate")
+	flags.IntVar(&o.number, "n", usualOrders, fmt.Sprintf("`number` of orders to generate; with databases %d", databaseOrders))
 	flags.Uint64Var(&o.seed, "seed", 1, "`seed` of the generator: the same makes the same orders")
 	flags.IntVar(&o.workers, "workers", usualWorkers, fmt.Sprintf("`number` of orders under way at a time; with databases, whose rows stay locked meanwhile, %d", databaseWorkers))
 	flags.BoolVar(&o.chaos, "chaos", false, "have services refuse, lose answers, be slow, hang, panic, and fail to roll back")
@@ -144,10 +146,15 @@ func parseFlags(args []string, out io.Writer) (options, error) {
 	if err := flags.Parse(args); err != nil {
 		return o, err
 	}
-	said := false
-	flags.Visit(func(f *flag.Flag) { said = said || f.Name == "workers" })
-	if !said && (o.inDatabases() || o.servers) {
-		o.workers = databaseWorkers
+	if o.inDatabases() || o.servers {
+		said := make(map[string]bool)
+		flags.Visit(func(f *flag.Flag) { said[f.Name] = true })
+		if !said["workers"] {
+			o.workers = databaseWorkers
+		}
+		if !said["n"] {
+			o.number = databaseOrders
+		}
 	}
 	err := o.check(flags.Args())
 	if err != nil {
