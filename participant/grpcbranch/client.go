@@ -4,16 +4,14 @@ import (
 	"context"
 	"reflect"
 	"slices"
-	"strings"
 	"sync/atomic"
-	"unicode"
-	"unicode/utf8"
 
 	"google.golang.org/grpc"
 
 	"github.com/seed-d36415c0/dtc/messages"
 	"github.com/seed-d36415c0/dtc/participant"
 	"github.com/seed-d36415c0/dtc/participant/grpcbranch/participantpb"
+	"github.com/seed-d36415c0/dtc/participant/internal/names"
 )
 
 // Kind is what a participant can do beside Commit and Rollback.
@@ -97,7 +95,7 @@ func New(name string, conn grpc.ClientConnInterface, o *Options) (participant.Pa
 
 // checkName checks the name of a participant.
 func checkName(name string) error {
-	if name == "" || len(name) > 128 || !utf8.ValidString(name) || strings.ContainsFunc(name, unicode.IsControl) {
+	if !names.Fits(name) {
 		return &ConfigError{Field: "name", Value: oneLine(name), Reason: "must be 1 to 128 bytes of UTF-8 without control characters"}
 	}
 	return nil

@@ -4,12 +4,10 @@ import (
 	"context"
 	"fmt"
 	"net/url"
-	"strings"
 	"sync"
-	"unicode"
-	"unicode/utf8"
 
 	"github.com/seed-d36415c0/dtc/participant"
+	"github.com/seed-d36415c0/dtc/participant/internal/names"
 	"github.com/seed-d36415c0/dtc/participant/internal/turns"
 )
 
@@ -50,7 +48,7 @@ var _ participant.Preparer = (*Outbox)(nil)
 // New makes the participant with this name. A nil Options means the zero one. It
 // refuses a name that is none, and no publisher, with an [*OptionError].
 func New(name string, p Publisher, o *Options) (*Outbox, error) {
-	if name == "" || len(name) > 128 || !utf8.ValidString(name) || strings.ContainsFunc(name, unicode.IsControl) {
+	if !names.Fits(name) {
 		return nil, &OptionError{"name", "must be 1 to 128 bytes of UTF-8 without control characters"}
 	}
 	if p == nil {

@@ -5,17 +5,15 @@ import (
 	"context"
 	"errors"
 	"fmt"
-	"strings"
 	"sync"
-	"unicode"
-	"unicode/utf8"
 
 	"github.com/seed-d36415c0/dtc/participant"
+	"github.com/seed-d36415c0/dtc/participant/internal/names"
 )
 
 func nameIsStable(t *trial) {
 	name := t.s.Participant.Name()
-	if name == "" || len(name) > 128 || !utf8.ValidString(name) || strings.ContainsFunc(name, unicode.IsControl) {
+	if !names.Fits(name) {
 		t.failf("the name is %q", name)
 	}
 	if t.h.Durable {

@@ -3,17 +3,15 @@ package postgres
 import (
 	"context"
 	"fmt"
-	"strings"
 	"sync"
 	"time"
-	"unicode"
-	"unicode/utf8"
 
 	"github.com/google/uuid"
 	"github.com/jackc/pgx/v5"
 	"github.com/jackc/pgx/v5/pgxpool"
 
 	"github.com/seed-d36415c0/dtc/participant"
+	"github.com/seed-d36415c0/dtc/participant/internal/names"
 )
 
 // Options of [New]. The zero value is ready.
@@ -124,11 +122,11 @@ func (o Options) withDefaults(size int32) Options {
 func (p *Participant) validate() error {
 	o := p.options
 	switch {
-	case unfit(p.name):
+	case !names.Fits(p.name):
 		return &OptionError{"name", fmt.Sprintf("%.40s", p.name), "must be 1 to 128 bytes of UTF-8 without control characters"}
-	case o.Coordinator != "" && unfit(o.Coordinator):
+	case o.Coordinator != "" && !names.Fits(o.Coordinator):
 		return &OptionError{"Options.Coordinator", fmt.Sprintf("%.40s", o.Coordinator), "must be up to 128 bytes of UTF-8 without control characters"}
-	case unfit(o.Schema) || len(o.Schema) > maxIdentifier:
+	case !names.Fits(o.Schema) || len(o.Schema) > maxIdentifier:
 		return &OptionError{"Options.Schema", fmt.Sprintf("%.80s", o.Schema), "must be 1 to 63 bytes of UTF-8 without control characters"}
 	case o.BranchTimeout < 0:
 		return &OptionError{"Options.BranchTimeout", o.BranchTimeout.String(), "must not be negative"}
@@ -146,10 +144,6 @@ func (p *Participant) validate() error {
 }
 
 const maxIdentifier = 63
-
-func unfit(name string) bool {
-	return name == "" || len(name) > 128 || !utf8.ValidString(name) || strings.ContainsFunc(name, unicode.IsControl)
-}
 
 // Name implements participant.Participant.
 func (p *Participant) Name() string { return p.name }

@@ -4,8 +4,8 @@ import (
 	"net/url"
 	"strings"
 	"time"
-	"unicode"
-	"unicode/utf8"
+
+	"github.com/seed-d36415c0/dtc/participant/internal/names"
 )
 
 // DefaultRemember is how long a settled branch is remembered where nothing else
@@ -31,7 +31,7 @@ type Options struct {
 
 // checked returns the options with their defaults filled in.
 func (o *Options) checked(name string) (Options, error) {
-	if name == "" || len(name) > 128 || !utf8.ValidString(name) || strings.ContainsFunc(name, unicode.IsControl) {
+	if !names.Fits(name) {
 		return Options{}, &OptionError{"name", "must be 1 to 128 bytes of UTF-8 without control characters"}
 	}
 	var all Options
